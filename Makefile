@@ -164,7 +164,7 @@ wheelhouse: $(READY)
 	mkdir -p build/wheelhouse
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheelhouse .
 	tools/locked-versions > build/constraints.txt
-	$(BIN)/pip download --quiet --disable-pip-version-check --dest build/wheelhouse --constraint build/constraints.txt build/wheelhouse/matter_provisioning_station-*.whl 'matter-provisioning-station[bench,labels,mqtt,pkcs11,shared]' --find-links build/wheelhouse
+	$(BIN)/pip download --quiet --disable-pip-version-check --dest build/wheelhouse --constraint build/constraints.txt build/wheelhouse/matter_provisioning_station-*.whl 'matter-provisioning-station[bench,labels,mqtt,pkcs11,shared,timestamp]' --find-links build/wheelhouse
 	@ls build/wheelhouse | wc -l | xargs printf 'build/wheelhouse: %s files\n'
 
 # The run book on a bare Debian without a network, under its own systemd, in a container: as root, on Debian; some minutes.

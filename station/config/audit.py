@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from station.config.file_path import FilePath
+from station.config.mes import HTTPAddress
 from station.config.table import Table
 
 
@@ -18,11 +19,17 @@ class AuditSection(Table):
     """PKCS#11 URI of this station's Ed25519 key in a token, instead of `signing_key`, with `module-path` and the PIN's file as `pin-source`."""
     copy_to: FilePath | None = None
     """Folder for copies of the checkpoints, at best on another machine; the ledger is compared with them at each start."""
+    timestamp_url: HTTPAddress | None = None
+    """Time-stamping authority (RFC 3161) that stamps each checkpoint, over HTTP or HTTPS; needs the extra `timestamp`."""
+    timestamp_ca: FilePath | None = None
+    """That authority's root certificate in PEM, and intermediate ones if its answers leave them out."""
     every_minutes: float = Field(default=10, gt=0, le=1440, allow_inf_nan=False)
     """Minutes between two checkpoints while anything is written; a lot's end and the daemon's have one, too."""
 
     @model_validator(mode="after")
-    def _one_key(self) -> Self:
+    def _settings_belong_together(self) -> Self:
         if self.signing_key is not None and self.signing_token is not None:
             raise ValueError("signing_key and signing_token are two keys: name one")
+        if (self.timestamp_url is None) != (self.timestamp_ca is None):
+            raise ValueError("timestamp_url and timestamp_ca belong together: the certificate tells whose stamp it is")
         return self

@@ -13,9 +13,11 @@ import structlog
 from station.adapters.ledger import Ledger, checkpoint_file
 from station.adapters.ledger.checkpoint_file import signing_key
 from station.adapters.ledger.key_file import KeyUnusable
+from station.adapters.ledger.timestamps import NotAStamp, StampAuthority
 from station.config.audit import AuditSection
 from station.config.problems import ConfigurationInvalid, Problem
 from station.daemon import control
+from station.daemon.timestamping import Timestamping
 from station.domain.checkpoint import Signed, SigningKey
 from station.faults import LineFault
 from station.faults.line import LedgerRolledBack
@@ -28,13 +30,23 @@ REMEDY = "Put the newest ledger back, or go on with this one: station audit acce
 
 
 class Checkpointing:
-    """`key` is None where nothing is signed, `file` where nothing is copied."""
+    """`key` is None where nothing is signed, `file` where nothing is copied, `authority` where nothing is stamped."""
 
-    def __init__(self, ledger: Ledger, every: float, key: SigningKey | None, file: Path | None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        every: float,
+        key: SigningKey | None,
+        file: Path | None,
+        authority: Timestamping | None = None,
+    ) -> None:
         self._ledger = ledger
         self._every = every
         self._key = key
         self._file = file
+        self._authority = authority
+        self._unstamped: Signed | None = None
+        self._news = asyncio.Event()  # that there is something to stamp
         self._uncopied: Signed | None = None
         self._unsigned: str | None = None  # why the last attempt did not sign
         self._lock = asyncio.Lock()
@@ -49,8 +61,9 @@ class Checkpointing:
             setting = "signing_key" if section.signing_token is None else "signing_token"
             raise ConfigurationInvalid([Problem("the configuration", f"audit.{setting}", str(exc))]) from exc
         file = None if section.copy_to is None else checkpoint_file.file_of(section.copy_to, station)
-        made = cls(ledger, section.every_minutes * 60, key, file)
+        made = cls(ledger, section.every_minutes * 60, key, file, _authority(section))
         await made.compare()
+        await made.take_up()
         try:
             yield made
         finally:
@@ -68,6 +81,12 @@ class Checkpointing:
         if newest is not None and (different := await self._ledger.audit.difference(newest)) is not None:
             raise LedgerRolledBack(f"{self._file}: {different}. {REMEDY}")
 
+    async def take_up(self) -> None:
+        """The last checkpoint of an earlier run, which nobody has stamped, as a daemon does not wait for that at its end."""
+        newest = None if self._authority is None else await self._ledger.audit.newest()
+        if newest is not None and newest.timestamp is None:
+            self._to_stamp(newest)
+
     async def run(self) -> None:
         while True:
             await self.once()
@@ -84,6 +103,7 @@ class Checkpointing:
                 if signed is not None:
                     log.info("audit.checkpoint", line=signed.checkpoint.number)
                     self._uncopied = signed
+                    self._to_stamp(signed)
                 await self._copy()
             except LineFault as fault:
                 self._unsigned = str(fault)
@@ -94,6 +114,43 @@ class Checkpointing:
             except OSError as exc:
                 log.warning("audit.failed", reason=f"{self._file}: {exc.strerror}")
         return signed
+
+    async def run_stamping(self) -> None:
+        """Has the authority stamp each checkpoint. While it is away the newest one is tried again, which covers those before."""
+        while True:
+            await self.stamp()
+            try:
+                async with asyncio.timeout(self._every):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def stamp(self) -> None:
+        """Asks once for the stamp of the newest checkpoint that has none. A failure is logged, and tried again later."""
+        self._news.clear()
+        signed = self._unstamped
+        if signed is None or self._authority is None:
+            return
+        try:
+            stamped = await self._authority.stamped(signed)
+            async with self._lock:
+                await self._ledger.audit.stamp(stamped)
+                if self._file is not None:
+                    await asyncio.to_thread(checkpoint_file.append, self._file, stamped)
+        except NotAStamp as exc:
+            log.warning("audit.not_stamped", line=signed.checkpoint.number, reason=str(exc))
+        except LineFault as fault:
+            log.warning("audit.not_stamped", line=signed.checkpoint.number, fault=fault.code)
+        except OSError as exc:
+            log.warning("audit.not_stamped", line=signed.checkpoint.number, reason=f"{self._file}: {exc.strerror}")
+        else:
+            log.info("audit.stamped", line=signed.checkpoint.number)
+            if self._unstamped is signed:
+                self._unstamped = None
+
+    def _to_stamp(self, signed: Signed) -> None:
+        self._unstamped = signed
+        self._news.set()
 
     async def end(self) -> None:
         """The last checkpoint of this daemon."""
@@ -124,3 +181,13 @@ class Checkpointing:
         if self._uncopied is not None and self._file is not None:
             await asyncio.to_thread(checkpoint_file.append, self._file, self._uncopied)
         self._uncopied = None
+
+
+def _authority(section: AuditSection) -> Timestamping | None:
+    """Raises `ConfigurationInvalid`."""
+    if section.timestamp_url is None or section.timestamp_ca is None:
+        return None
+    try:
+        return Timestamping(section.timestamp_url, StampAuthority.of(section.timestamp_ca))
+    except KeyUnusable as exc:
+        raise ConfigurationInvalid([Problem("the configuration", "audit.timestamp_ca", str(exc))]) from exc

@@ -186,6 +186,7 @@ class Station:
             tasks.append(group.create_task(self._printing.run(), name="labels"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
             tasks.append(group.create_task(self._parts.audit.run(), name="checkpoints"))
+            tasks.append(group.create_task(self._parts.audit.run_stamping(), name="time stamps"))
             if (shared := self._parts.shared) is not None:
                 tasks.append(group.create_task(shared.watch(self.line), name="shared ledger"))
             for name, work in self._parts.mes.tasks(self.line, self.slots).items():

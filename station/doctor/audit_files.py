@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that `[audit]` names: the key that signs, and the folder for copies."""
+"""The files that `[audit]` names: the key that signs, the authority that stamps, and the folder for copies."""
 
 from collections.abc import Iterator
 
 from station.adapters.ledger.checkpoint_file import signing_key
 from station.adapters.ledger.key_file import KeyUnusable
+from station.adapters.ledger.timestamps import StampAuthority
 from station.config.problems import Problem
 from station.doctor.paths import folder_mistake
 from station.doctor.settings import Settings
@@ -20,6 +21,11 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
     except KeyUnusable as exc:
         yield Problem(settings.file, f"audit.{'signing_key' if token is None else 'signing_token'}", str(exc))
         return
+    if (authority := settings.path("audit", "timestamp_ca")) is not None:
+        try:
+            StampAuthority.of(authority)
+        except KeyUnusable as exc:
+            yield Problem(settings.file, "audit.timestamp_ca", str(exc))
     if copies is None:
         return
     if key is None:

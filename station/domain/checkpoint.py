@@ -6,7 +6,7 @@ A checkpoint that is kept elsewhere shows that nothing up to its line was change
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 VERSION = 1
 _HASH, _KEY, _SIGNATURE = 32, 32, 64  # bytes
+LARGEST_STAMP = 16_384  # bytes of an authority's answer
 _MOST = 2**63  # of a line's number: as SQLite counts
 _KEYS = {"version", "station", "ledger", "incarnation", "number", "hash", "at"}
 
@@ -88,11 +89,20 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint with its signer's public key and signature (Ed25519, raw bytes). Not verified by itself."""
+    """A checkpoint with its signer's public key and signature (Ed25519, raw bytes). Not verified by itself.
+
+    `timestamp` is an authority's answer about its statement (RFC 3161, DER), as soon as there is one.
+    """
 
     checkpoint: Checkpoint
     public_key: bytes
     signature: bytes
+    timestamp: bytes | None = None
+
+    @property
+    def bare(self) -> Self:
+        """The same without its time stamp."""
+        return replace(self, timestamp=None)
 
     def is_sound(self) -> bool:
         """Whether the key that it names has signed it; says nothing about whose key that is."""
@@ -109,6 +119,8 @@ class Signed:
             "public_key": self.public_key.hex(),
             "signature": self.signature.hex(),
         }
+        if self.timestamp is not None:
+            said["timestamp"] = self.timestamp.hex()
         return json.dumps(said, separators=(",", ":"))
 
     @classmethod
@@ -118,10 +130,11 @@ class Signed:
             said: object = json.loads(line)
         except (ValueError, TypeError, RecursionError) as exc:
             raise NotACheckpoint("it is not JSON") from exc
-        if not isinstance(said, Mapping) or set(said) != {"checkpoint", "public_key", "signature"}:
+        if not isinstance(said, Mapping) or set(said) - {"timestamp"} != {"checkpoint", "public_key", "signature"}:
             raise NotACheckpoint("it does not have the members of a signed checkpoint")
         key, signature = _octets(said["public_key"], _KEY), _octets(said["signature"], _SIGNATURE)
-        return cls(Checkpoint.read(said["checkpoint"]), key, signature)
+        stamp = _stamp(said["timestamp"]) if "timestamp" in said else None
+        return cls(Checkpoint.read(said["checkpoint"]), key, signature, stamp)
 
 
 def verified(line: str | bytes, public_key: bytes | None = None) -> Signed:
@@ -141,4 +154,14 @@ def _octets(value: object, length: int) -> bytes:
         found = b""
     if len(found) != length:
         raise NotACheckpoint(f"it has no {length} bytes in hexadecimal where they belong")
+    return found
+
+
+def _stamp(value: object) -> bytes:
+    try:
+        found = bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        found = b""
+    if not 0 < len(found) <= LARGEST_STAMP:
+        raise NotACheckpoint("its time stamp is not what belongs there")
     return found

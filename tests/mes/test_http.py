@@ -16,7 +16,6 @@ WITHIN = 60.0
 
 async def answer(*pieces: bytes) -> bytes:
     """What the station reads of an answer that comes in these pieces."""
-
     served = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

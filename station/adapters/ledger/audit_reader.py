@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from station.adapters.ledger import chain, checkpoints, recording, sqlite, verifying
+from station.adapters.ledger.timestamps import StampAuthority
 from station.adapters.ledger.verifying import Finding, Verified
 from station.domain.checkpoint import Signed
 from station.faults.line import LedgerUnavailable
@@ -15,7 +16,7 @@ from station.faults.line import LedgerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The chain's id, its beginning, its newest line, and its newest checkpoint, which is not verified."""
+    """The chain's id, its beginning, its newest line, and its newest checkpoint and the newest with a time stamp, which are not verified."""
 
     chain: str | None
     since: str
@@ -23,6 +24,7 @@ class Standing:
     number: int
     hash: bytes
     newest: Signed | None
+    stamped: Signed | None
 
 
 def standing(path: Path) -> Standing:
@@ -31,14 +33,21 @@ def standing(path: Path) -> Standing:
         _check(connection, path)
         since, after = recording.since(connection)
         number, hashed = recording.head(chain.driver(connection))
-        return Standing(checkpoints.chain_id(connection), since, after, number, hashed, checkpoints.newest(connection))
+        signed, stamped = checkpoints.newest(connection), checkpoints.newest_stamped(connection)
+        return Standing(checkpoints.chain_id(connection), since, after, number, hashed, signed, stamped)
 
 
-def findings(path: Path, said: Verified, copies: Sequence[tuple[str, bytes]], key: bytes | None) -> Iterator[Finding]:
+def findings(
+    path: Path,
+    said: Verified,
+    copies: Sequence[tuple[str, bytes]],
+    key: bytes | None,
+    authority: StampAuthority | None = None,
+) -> Iterator[Finding]:
     """`verifying.findings` of one state of the file. Raises `LedgerUnavailable`, also for a ledger without a chain."""
     with sqlite.reading(path) as connection, sqlite.translated(path), connection.begin():
         _check(connection, path)
-        yield from verifying.findings(connection, said, copies, key)
+        yield from verifying.findings(connection, said, copies, key, authority)
 
 
 def _check(connection: Connection, path: Path) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from station.adapters.ledger import checkpoints
 from station.adapters.ledger.custody import Custody
-from station.domain.checkpoint import Signed, SigningKey
+from station.domain.checkpoint import NotACheckpoint, Signed, SigningKey
 from station.domain.intervention import Decision
 
 
@@ -31,6 +31,17 @@ class Audit:
         signed = await asyncio.to_thread(point.signed, key)
         await self._custody.do(partial(checkpoints.record, signed=signed))
         return signed
+
+    async def newest(self) -> Signed | None:
+        """The checkpoint of the latest line; None without one, or where it was changed."""
+        try:
+            return await self._custody.do(checkpoints.newest)
+        except NotACheckpoint:
+            return None
+
+    async def stamp(self, signed: Signed) -> None:
+        """Keeps an authority's time stamp of this checkpoint."""
+        await self._custody.do(partial(checkpoints.stamp, signed=signed))
 
     async def difference(self, signed: Signed) -> str | None:
         """The reason why the ledger does not go on from this checkpoint; None if it does, or a person has accepted it."""

@@ -10,7 +10,7 @@ from station.adapters.ledger import durable, key_file
 from station.domain.checkpoint import NotACheckpoint, Signed, SigningKey, verified
 
 CREDENTIAL = "audit-key"  # its name in systemd's folder of credentials
-LONGEST = 4096  # bytes of a line
+LONGEST = 65_536  # bytes of a line: one with a time stamp has some thousands
 
 
 def signing_key(
@@ -61,15 +61,17 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
 def newest(file: Path, public_key: bytes | None) -> Signed | None:
     """The last sound checkpoint of the file, by this key if given; None if there is none. Raises `OSError`.
 
-    Others are passed over: a power cut may have torn one, and a key may have been replaced.
+    Others are passed over: a power cut may have torn one, and a key may have been replaced. So are those with a time stamp: each
+    stands there without it, too, and the stamp may have come when there was a newer checkpoint.
     """
     found = None
     try:
         for _, line in lines(file):
             try:
-                found = verified(line, public_key)
+                read = verified(line, public_key)
             except NotACheckpoint:
                 continue
+            found = read if read.timestamp is None else found
     except FileNotFoundError:
         return None
     return found

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from station.adapters.ledger import chain, recording, tables
 from station.domain.checkpoint import Checkpoint, Signed
@@ -38,6 +38,19 @@ def due(connection: Connection, station: str, at: datetime) -> Checkpoint | None
 
 def record(connection: Connection, signed: Signed) -> None:
     connection.execute(insert(_checkpoint), {"number": signed.checkpoint.number, "signed": signed.line()})
+
+
+def stamp(connection: Connection, signed: Signed) -> None:
+    """Keeps the time stamp of this checkpoint beside it."""
+    number = signed.checkpoint.number
+    connection.execute(update(_checkpoint).where(_checkpoint.c.number == number).values(signed=signed.line()))
+
+
+def newest_stamped(connection: Connection) -> Signed | None:
+    """The checkpoint of the latest line that an authority has stamped; raises `NotACheckpoint`, as `newest`."""
+    stamped = _checkpoint.c.signed.like('%"timestamp":%')
+    text = connection.scalar(select(_checkpoint.c.signed).where(stamped).order_by(_checkpoint.c.number.desc()).limit(1))
+    return None if text is None else Signed.read(text)
 
 
 def newest(connection: Connection) -> Signed | None:
@@ -76,10 +89,13 @@ def difference(connection: Connection, signed: Signed) -> str | None:
 
 def is_accepted(connection: Connection, signed: Signed) -> bool:
     """Whether a person has accepted that the ledger lacks what this checkpoint signs."""
-    return connection.scalar(select(_decision.c.id).where(_decision.c.checkpoint == signed.line()).limit(1)) is not None
+    return (
+        connection.scalar(select(_decision.c.id).where(_decision.c.checkpoint == signed.bare.line()).limit(1))
+        is not None
+    )
 
 
 def accept(connection: Connection, signed: Signed, decision: Decision, at: datetime) -> None:
     number, _ = recording.head(chain.driver(connection))
-    row = {"at": at, "account": decision.account, "reason": decision.reason, "checkpoint": signed.line()}
+    row = {"at": at, "account": decision.account, "reason": decision.reason, "checkpoint": signed.bare.line()}
     connection.execute(insert(_decision), {**row, "number": number})

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from station.adapters.ledger import chain, checkpoints, recording, schema
 from station.adapters.ledger.recording import BY_NAME, EVENT, TABLES, Covered
+from station.adapters.ledger.timestamps import NotAStamp, StampAuthority
 from station.domain.checkpoint import NotACheckpoint, Signed, verified
 
 _LINES = (
@@ -47,15 +48,27 @@ class Verified:
     rows: int = 0
     head: str = ""
     checkpoints: int = 0
+    stamps: int = 0
+    """Time stamps of an authority that were checked."""
+    unchecked_stamps: int = 0
+    stamped: str = ""
+    """What the latest of them proves."""
     accepted: list[str] = field(default_factory=list)
     """Checkpoints that the ledger contradicts, which a person has accepted."""
     after: dict[str, object] = field(default_factory=dict)
 
 
 def findings(
-    connection: Connection, said: Verified, copies: Sequence[tuple[str, bytes]], key: bytes | None
+    connection: Connection,
+    said: Verified,
+    copies: Sequence[tuple[str, bytes]],
+    key: bytes | None,
+    authority: StampAuthority | None = None,
 ) -> Iterator[Finding]:
-    """Everything that differs. `copies` are texts of checkpoints from elsewhere with their places; by `key` if given."""
+    """Everything that differs. `copies` are texts of checkpoints from elsewhere with their places; by `key` if given.
+
+    Time stamps are checked by `authority`, if it is given.
+    """
     raw = chain.driver(connection)
     raw.text_factory = _text
     raw.execute(
@@ -68,7 +81,7 @@ def findings(
     for covered in TABLES:
         yield from _rows(raw, covered, said)
     yield from _cut(raw)
-    yield from _checkpoints(connection, said, copies, key)
+    yield from _checkpoints(connection, said, copies, key, authority)
 
 
 def _text(octets: bytes) -> str | bytes:
@@ -287,7 +300,11 @@ def _cut(raw: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _checkpoints(
-    connection: Connection, said: Verified, copies: Sequence[tuple[str, bytes]], key: bytes | None
+    connection: Connection,
+    said: Verified,
+    copies: Sequence[tuple[str, bytes]],
+    key: bytes | None,
+    authority: StampAuthority | None,
 ) -> Iterator[Finding]:
     own = ((f"the ledger's checkpoint of line {number}", text) for number, text in checkpoints.texts(connection))
     for place, text in (*own, *copies):
@@ -297,12 +314,29 @@ def _checkpoints(
         except NotACheckpoint as exc:
             yield Finding(None, f"{place}: {exc}")
             continue
+        yield from _stamp(place, signed, said, authority)
         if (different := checkpoints.difference(connection, signed)) is None:
             continue
         if checkpoints.is_accepted(connection, signed) or _is_of_before(connection, signed):
             said.accepted.append(f"{place}: {different}")
         else:
             yield Finding(None, f"{place}: {different}")
+
+
+def _stamp(place: str, signed: Signed, said: Verified, authority: StampAuthority | None) -> Iterator[Finding]:
+    if signed.timestamp is None:
+        return
+    if authority is None:
+        said.unchecked_stamps += 1
+        return
+    point = signed.checkpoint
+    try:
+        at = authority.check(point.statement(), signed.timestamp)
+    except NotAStamp as exc:
+        yield Finding(None, f"{place}: its time stamp proves nothing: {exc}")
+        return
+    said.stamps += 1
+    said.stamped = f"line {point.number} of chain {point.ledger} was there on {at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _is_of_before(connection: Connection, signed: Signed) -> bool:

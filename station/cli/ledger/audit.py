@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from station.adapters.ledger import Ledger, audit_reader, checkpoint_file
 from station.adapters.ledger.key_file import KeyUnusable
+from station.adapters.ledger.timestamps import NotAStamp, StampAuthority
 from station.adapters.ledger.verifying import Verified
 from station.cli.accounts import account_name, check_account
 from station.cli.consoles import say
@@ -57,6 +58,15 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    timestamp_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--timestamp-ca",
+            metavar="FILE",
+            help="The time-stamping authority's certificate in PEM, instead of the configuration's.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Compare every row with the chain, and the chain with its signed checkpoints; name whatever differs.
@@ -70,8 +80,9 @@ def verify(
     file = copies or _copies_of(loaded)
     public_key = _key(key) if key is not None else _own_key(loaded)
     texts = _texts(file, must_exist=copies is not None)
+    authority = _authority(timestamp_ca, loaded)
     said, found, began = Verified(), 0, time.monotonic()
-    for finding in audit_reader.findings(path, said, texts, public_key):
+    for finding in audit_reader.findings(path, said, texts, public_key, authority):
         found += 1
         if found <= MOST_SHOWN:
             say(finding)
@@ -83,6 +94,10 @@ def verify(
     )
     if public_key is None and said.checkpoints:
         say("No key was given: the checkpoints' own keys signed them. Compare with --key.")
+    if said.stamps:
+        say(f"{counted(said.stamps, 'time stamp')}; by the last one {said.stamped}")
+    if said.unchecked_stamps:
+        say(f"{counted(said.unchecked_stamps, 'time stamp')} not checked: name the authority with --timestamp-ca")
     if found:
         say(
             f"not sound: {counted(found, 'finding')}{f', of which {MOST_SHOWN} are shown' if found > MOST_SHOWN else ''}"
@@ -94,7 +109,7 @@ def verify(
 @app.command()
 def show(ledger: LedgerOption = None, config: ConfigOption = None) -> None:
     """Show the chain's newest line, its newest checkpoint, and since when there is a chain. Computes nothing."""
-    path = ledger_path(config, ledger)
+    path, loaded = ledger_path(config, ledger), _loaded(config, ledger)
     if ledger is None:
         check_account(path)
     try:
@@ -108,6 +123,8 @@ def show(ledger: LedgerOption = None, config: ConfigOption = None) -> None:
         return
     point = there.newest.checkpoint
     say(f"checkpoint of line {point.number}, {point.at:%Y-%m-%dT%H:%M:%SZ}, by the key {there.newest.public_key.hex()}")
+    if there.stamped is not None and there.stamped.timestamp is not None:
+        say(f"time stamp of line {there.stamped.checkpoint.number}: {_stamp(there.stamped, _authority(None, loaded))}")
 
 
 @app.command()
@@ -171,6 +188,23 @@ def _own_key(loaded: Config | None) -> bytes | None:
     except KeyUnusable as exc:
         raise control.CommandRefused(str(exc)) from exc
     return None if key is None else key.public_key().public_bytes_raw()
+
+
+def _authority(given: Path | None, loaded: Config | None) -> StampAuthority | None:
+    file = given or (None if loaded is None else loaded.audit.timestamp_ca)
+    try:
+        return None if file is None else StampAuthority.of(file)
+    except KeyUnusable as exc:
+        raise control.CommandRefused(str(exc)) from exc
+
+
+def _stamp(signed: Signed, authority: StampAuthority | None) -> str:
+    if authority is None or signed.timestamp is None:
+        return "not checked"
+    try:
+        return f"{authority.check(signed.checkpoint.statement(), signed.timestamp):%Y-%m-%dT%H:%M:%SZ}"
+    except NotAStamp as exc:
+        return f"it proves nothing: {exc}"
 
 
 def _texts(file: Path | None, *, must_exist: bool) -> list[tuple[str, bytes]]:
