@@ -64,8 +64,9 @@ class Checkpointing:
         except OSError as exc:
             log.warning("audit.copies_unreadable", file=str(self._file), reason=exc.strerror)
             return
-        if newest is not None and (different := await self._ledger.audit.difference(newest)) is not None:
-            raise LedgerRolledBack(f"{self._file}: {different}. {REMEDY}")
+        for each in newest:
+            if (different := await self._ledger.audit.difference(each)) is not None:
+                raise LedgerRolledBack(f"{self._file}: {different}. {REMEDY}")
 
     async def run(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain of a ledger's file, for commands: how far it reaches, and what differs from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,13 @@ def standing(path: Path) -> Standing:
         return Standing(checkpoints.chain_id(connection), since, after, number, hashed, checkpoints.newest(connection))
 
 
-def findings(path: Path, said: Verified, copies: Sequence[tuple[str, bytes]], key: bytes | None) -> Iterator[Finding]:
+def findings(
+    path: Path, said: Verified, copies: Sequence[tuple[str, bytes]], keys: Collection[bytes]
+) -> Iterator[Finding]:
     """`verifying.findings` of one state of the file. Raises `LedgerUnavailable`, also for a ledger without a chain."""
     with sqlite.reading(path) as connection, sqlite.translated(path), connection.begin():
         _check(connection, path)
-        yield from verifying.findings(connection, said, copies, key)
+        yield from verifying.findings(connection, said, copies, keys)
 
 
 def _check(connection: Connection, path: Path) -> None:

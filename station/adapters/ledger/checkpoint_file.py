@@ -54,18 +54,23 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def newest(file: Path, public_key: bytes | None) -> Signed | None:
-    """The last sound checkpoint of the file, by this key if given; None if there is none. Raises `OSError`.
+def newest(file: Path, public_key: bytes | None) -> list[Signed]:
+    """The checkpoints that a ledger must go on from, by this key if given: the last, that of the latest moment, that of the highest line.
 
-    Others are passed over: a power cut may have torn one, and a key may have been replaced.
+    They are one, unless somebody has appended an old one again, a clock went back, or a ledger was put back. Lines that are
+    none are passed over: a power cut may have torn one, and a key may have been replaced. Raises `OSError`.
     """
-    found = None
+    last = latest = highest = None
     try:
         for _, line in lines(file):
             try:
-                found = verified(line, public_key)
+                last = verified(line, *(() if public_key is None else (public_key,)))
             except NotACheckpoint:
                 continue
+            if latest is None or last.checkpoint.at >= latest.checkpoint.at:
+                latest = last
+            if highest is None or last.checkpoint.number >= highest.checkpoint.number:
+                highest = last
     except FileNotFoundError:
-        return None
-    return found
+        return []
+    return list(dict.fromkeys(each for each in (last, latest, highest) if each is not None))
