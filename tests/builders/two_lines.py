@@ -155,6 +155,7 @@ class TwoLines(Line):
             station.config.write_text(text)
         for station, dsn in zip(self.stations, self.dsns, strict=True):
             with station.config.open("a") as config:
+                config.write(self.further)
                 config.write(f'\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
                 config.write(f'reader = "{self.reader}"\n')
             station.start()
@@ -205,9 +206,15 @@ class Factory:
 
 @contextmanager
 def factory(
-    folder: Path, slots: int = 1, *, recipe: Path = RECIPE, program_of_first: str = "station"
+    folder: Path,
+    slots: int = 1,
+    *,
+    kind: type[TwoLines] = TwoLines,
+    time_scale: float = STEPS,
+    recipe: Path = RECIPE,
+    further: str = "",
 ) -> Iterator[Factory]:
-    """Both stations with so many slots each; nobody has approved their release yet."""
+    """Both stations with so many slots each; nobody has approved their release yet. `further`: tables of both configurations."""
     with Server() as server, Network(server) as network, patch.dict(os.environ, SHORT_DEADLINES):
         database = server.database()
         with owner(server, database) as connection:
@@ -219,7 +226,7 @@ def factory(
         ways = network.way("one"), network.way("two")
         dsns = ways[0].dsn(database, "line_1"), ways[1].dsn(database, "line_2")
         told = patch.multiple(TwoLines, dsns=dsns, reader=server.dsn(database, "page"), slots=slots)
-        first = patch.object(TwoLines, "program_of_first", program_of_first)
-        with told, first, TwoLines.standing(folder, 2 * slots + 1, time_scale=STEPS, recipe=recipe) as line:
+        standing = kind.standing(folder, 2 * slots + 1, time_scale=time_scale, recipe=recipe, further=further)
+        with told, standing as line:
             assert isinstance(line, TwoLines)
             yield Factory(line, *line.stations, ways, server, database)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.builders.printer import LABEL
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.evidence import Evidence
-from tests.campaign.recorded import laid_out
+from tests.campaign.recorded import STATION, laid_out
 from tests.campaign.referee.boards import pack
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
@@ -26,7 +27,7 @@ from tests.line.kill_line import CellFailed, KillLine, Programmer, Started
 from tests.line.kill_states import Victim
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.mes import receiver_process
-from tests.mes.receiver import SECRET, Receiver
+from tests.mes.receiver import SECRET
 
 STACK = "1.24.0.3"
 LOCK = "[lock]\noption_bytes = { BOR_LEV = 4 }"
@@ -126,9 +127,10 @@ def _referee(line: KillLine, work: Path, left: Path, runtime: Path) -> None:
     for board in (work / "line" / "boards").iterdir():
         if (board / "internal.bin").exists():
             pack(board)
-    receiver = Receiver(taken=receiver_process.taken(work))
     account = {"boards": line.boards, "troubles": [], "kills": line.kills, "samples": [], "labels": True}
-    laid_out(work, left, receiver, account)
+    laid_out(work, left, [STATION])
+    shutil.copy(work / receiver_process.TAKEN, left)
+    (left / "campaign.json").write_text(json.dumps(account), encoding="utf-8")
     remains.save(left)
     if found := violations(Evidence.read(left)):
         raise CellFailed("\n".join(f"the referee: {each.promise}: {each.what}" for each in found))

@@ -38,6 +38,7 @@ from station.evidence.writing import BundleWriter, Sign
 
 Row = Mapping[str, object]
 LONGEST = 2000  # characters of a value on the terminal
+DEEPEST = 6  # names below names; whatever lies deeper stands in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,20 @@ def write_sbom(document: Row, output: Path | None) -> None:
         file.write(json.dumps(document, indent=2) + "\n")
 
 
-def short(value: object) -> str:
-    """A value of a bundle in one line."""
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def outline(name: str, value: object, depth: int = 0) -> Iterator[str]:
+    """A value of a bundle for people: a line for each single value, indented below the names of what it belongs to."""
+    margin = "  " * depth
+    if isinstance(value, Mapping) and value and depth < DEEPEST:
+        yield f"{margin}{name}:"
+        for each, inner in value.items():
+            yield from outline(str(each), inner, depth + 1)
+    elif isinstance(value, list) and depth < DEEPEST and any(isinstance(each, Mapping) for each in value):
+        for number, each in enumerate(value, start=1):
+            yield from outline(f"{name} {number}", each, depth)
+    else:
+        items = value if isinstance(value, list) else [value]
+        text = ", ".join(each if isinstance(each, str) else json.dumps(each) for each in items) if value != {} else ""
+        yield f"{margin}{name}: {text[:LONGEST] + '…' if len(text) > LONGEST else text or 'none'}"
 
 
 def _recipe(recipe: Row, beside: Beside) -> Row:
