@@ -23,7 +23,7 @@ from tests.campaign.referee.boards import pack
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.line import struck
-from tests.line.kill_line import CellFailed, KillLine, Programmer, Started
+from tests.line.kill_line import CellFailed, KillLine, Process, Programmer, Started
 from tests.line.kill_states import Victim
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.mes import receiver_process
@@ -76,7 +76,7 @@ def _running(work: Path, runtime: Path) -> Iterator[KillLine]:
         mes = MES.format(port=receiver, secret=secret)
         with Line.standing(work / "line", 1, recipe=recipe, further=mes, program="tests.line.held") as line:
             port = _pki_port(line)
-            victims = {
+            victims: dict[Victim, Process] = {
                 Victim.DAEMON: Started(line, "daemon", line.start_daemon),
                 Victim.PKI: Started(line, "pki", lambda: line.start_pki(port)),
                 Victim.PROGRAMMER: Programmer(line),
