@@ -55,9 +55,7 @@ def left_by(
     if packed:
         for board in (work / "line" / "boards").iterdir():
             pack(board)
-    laid_out(work, left, [each.name for each in world.stations])
-    (left / "mes.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in receiver.taken), encoding="utf-8")
-    (left / "campaign.json").write_text(json.dumps(account), encoding="utf-8")
+    laid_out(work, left, [each.name for each in world.stations], receiver, account)
     remains.save(left)
     return left
 
@@ -118,8 +116,13 @@ def _story() -> dict[str, object]:
     return {"boards": [{"number": DEAD, "disturbed": [], "away": "dead"}], "labels": True, "samples": samples}
 
 
-def laid_out(work: Path, left: Path, stations: Sequence[str]) -> None:
-    """Sorts what is left into the folders of a campaign: each station's, and those of bench, PKI, printer and centre."""
+def laid_out(
+    work: Path, left: Path, stations: Sequence[str], receiver: Receiver, account: Mapping[str, object]
+) -> None:
+    """Sorts what is left into the folders of a campaign: each station's, and those of bench, PKI, printer and centre.
+
+    What the receiver has taken and the campaign's account stand beside them.
+    """
     line = work / "line"
     (left / "bench").mkdir(parents=True)
     shutil.copytree(line / "boards", left / "bench" / "boards")
@@ -135,3 +138,5 @@ def laid_out(work: Path, left: Path, stations: Sequence[str]) -> None:
         shutil.copytree(work / "centre", left / "centre")
     for name in ("processes.jsonl", "webhook.secret"):
         shutil.copy(work / name, left)
+    (left / "mes.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in receiver.taken), encoding="utf-8")
+    (left / "campaign.json").write_text(json.dumps(account), encoding="utf-8")

@@ -3,7 +3,6 @@
 
 import json
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from tests.line.kill_line import CellFailed, KillLine, Process, Programmer, Star
 from tests.line.kill_states import Victim
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.mes import receiver_process
-from tests.mes.receiver import SECRET
+from tests.mes.receiver import SECRET, Receiver
 
 STACK = "1.24.0.3"
 LOCK = "[lock]\noption_bytes = { BOR_LEV = 4 }"
@@ -128,9 +127,7 @@ def _referee(line: KillLine, work: Path, left: Path, runtime: Path) -> None:
         if (board / "internal.bin").exists():
             pack(board)
     account = {"boards": line.boards, "troubles": [], "kills": line.kills, "samples": [], "labels": True}
-    laid_out(work, left, [STATION])
-    shutil.copy(work / receiver_process.TAKEN, left)
-    (left / "campaign.json").write_text(json.dumps(account), encoding="utf-8")
+    laid_out(work, left, [STATION], Receiver(taken=receiver_process.taken(work)), account)
     remains.save(left)
     if found := violations(Evidence.read(left)):
         raise CellFailed("\n".join(f"the referee: {each.promise}: {each.what}" for each in found))
