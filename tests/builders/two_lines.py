@@ -213,7 +213,6 @@ def factory(
     time_scale: float = STEPS,
     recipe: Path = RECIPE,
     further: str = "",
-    program_of_first: str = "station",
 ) -> Iterator[Factory]:
     """Both stations with so many slots each; nobody has approved their release yet. `further`: tables of both configurations."""
     with Server() as server, Network(server) as network, patch.dict(os.environ, SHORT_DEADLINES):
@@ -227,8 +226,7 @@ def factory(
         ways = network.way("one"), network.way("two")
         dsns = ways[0].dsn(database, "line_1"), ways[1].dsn(database, "line_2")
         told = patch.multiple(TwoLines, dsns=dsns, reader=server.dsn(database, "page"), slots=slots)
-        first = patch.object(TwoLines, "program_of_first", program_of_first)
         standing = kind.standing(folder, 2 * slots + 1, time_scale=time_scale, recipe=recipe, further=further)
-        with told, first, standing as line:
+        with told, standing as line:
             assert isinstance(line, TwoLines)
             yield Factory(line, *line.stations, ways, server, database)

@@ -254,7 +254,7 @@ class KillLine(JudgedLine):
 
     def _brought_to_pass(self) -> list[str]:
         """Waits until the board has passed; does meanwhile what a person does. Returns what that was."""
-        hands = []
+        hands = list[str]()
         for _ in range(TRIES):
             self._until(lambda: self._slot().state not in MOVING | {"empty"})
             if (state := self._slot().state) == "pass":

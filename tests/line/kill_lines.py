@@ -22,7 +22,7 @@ from tests.campaign.referee.boards import pack
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.line import struck
-from tests.line.kill_line import CellFailed, KillLine, Programmer, Started
+from tests.line.kill_line import CellFailed, KillLine, Process, Programmer, Started
 from tests.line.kill_states import Victim
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.mes import receiver_process
@@ -75,7 +75,7 @@ def _running(work: Path, runtime: Path) -> Iterator[KillLine]:
         mes = MES.format(port=receiver, secret=secret)
         with Line.standing(work / "line", 1, recipe=recipe, further=mes, program="tests.line.held") as line:
             port = _pki_port(line)
-            victims = {
+            victims: dict[Victim, Process] = {
                 Victim.DAEMON: Started(line, "daemon", line.start_daemon),
                 Victim.PKI: Started(line, "pki", lambda: line.start_pki(port)),
                 Victim.PROGRAMMER: Programmer(line),
@@ -126,9 +126,8 @@ def _referee(line: KillLine, work: Path, left: Path, runtime: Path) -> None:
     for board in (work / "line" / "boards").iterdir():
         if (board / "internal.bin").exists():
             pack(board)
-    receiver = Receiver(taken=receiver_process.taken(work))
     account = {"boards": line.boards, "troubles": [], "kills": line.kills, "samples": [], "labels": True}
-    laid_out(work, left, [STATION], receiver, account)
+    laid_out(work, left, [STATION], Receiver(taken=receiver_process.taken(work)), account)
     remains.save(left)
     if found := violations(Evidence.read(left)):
         raise CellFailed("\n".join(f"the referee: {each.promise}: {each.what}" for each in found))

@@ -14,7 +14,7 @@ from station.daemon import control
 from station.line.status import Status
 from tests.builders.line import Line, LineFailed
 from tests.builders.postgresql import Server
-from tests.builders.two_lines import Factory, factory
+from tests.builders.two_lines import Factory, TwoLines, factory
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.referee.remains import observed
 from tests.line import pki_line, struck
@@ -25,6 +25,12 @@ from tests.line.kill_states import Cell, Victim
 AT_CENTRE = """SELECT (SELECT count(*) FROM identity WHERE uid = unit.uid), (SELECT count(*) FROM certificate WHERE uid = unit.uid),
     rank FROM unit WHERE uid = decode('{uid}', 'hex')"""
 PASSED = 4  # the rank
+
+
+class HeldTwo(TwoLines):
+    """Two stations, of which the first stands still at a moment."""
+
+    program_of_first = "tests.line.held"
 
 
 @dataclass
@@ -98,7 +104,7 @@ def standing(folder: Path) -> Iterator[KillLine]:
         }
         with (
             patch.dict("os.environ", settings),
-            factory(work / "line", recipe=recipe_with(work, ""), program_of_first="tests.line.held") as two,
+            factory(work / "line", kind=HeldTwo, recipe=recipe_with(work, "")) as two,
         ):
             two.approve()
             line = FirstStation(two.line.folder, two.line.recipe, {"daemon": two.line.processes["line-1"]}, two=two)

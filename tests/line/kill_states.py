@@ -162,8 +162,7 @@ CELLS = tuple(Cell(state, victim) for victim in Victim for state in STATES if wh
 
 IN_THE_TEST_RUN = (
     ("before the certificate", Victim.DAEMON),
-    ("in relay_to_pki", Victim.PKI),
+    ("after relay_to_pki", Victim.PKI),
     ("in flash_operational", Victim.PROGRAMMER),
-    ("before the verdict", Victim.RECEIVER),
 )
 """A few whose outcomes differ. `make kill-table` tries them all."""

@@ -86,7 +86,7 @@ def _sections(seen: Mapping[str, Seen]) -> Iterator[str]:
 
 
 def _title(victim: Victim) -> str:
-    return f"### Killed: the {victim}\n"
+    return f"### Killed: {victim}\n"
 
 
 def _row(cell: Cell, seen: Seen) -> str:

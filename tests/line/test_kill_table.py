@@ -62,7 +62,7 @@ def test_the_daemon_is_killed_everywhere_and_the_programmer_wherever_one_flashes
 @pytest.mark.line
 @pytest.mark.timeout(900)
 def test_a_kill_makes_no_false_pass_no_second_identity_and_no_unknown_certificate() -> None:
-    """Four processes, each in a state of its own, at one line; then the referee looks at all that is left."""
+    """Three processes, each in a state of its own, at one line; then the referee looks at all that is left."""
     cells = [cell for cell in CELLS if (cell.state.name, cell.victim) in IN_THE_TEST_RUN]
     assert len(cells) == len(IN_THE_TEST_RUN)
     seen, wrong = tried(cells)
