@@ -2,12 +2,17 @@
 """Every asynchronous test runs on the daemon's event loop; in CI no test is skipped."""
 
 import os
+import re
 import signal
 from collections.abc import Generator, Iterator, Mapping
+from functools import cache
+from itertools import chain, combinations
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import uvloop
+from _pytest.mark.expression import Expression
 from pytest_asyncio.plugin import LoopFactory
 
 # If a script starts the tests in the background, they ignore SIGINT, and so would every program that they start.
@@ -38,7 +43,36 @@ LONG = frozenset(
 )
 
 
+MARK = r"pytest\.mark\.(\w+)"
+MARKS = frozenset({"slow", "line", "commissioning"})
+
+
+@cache
+def marks_in(file: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """The marks that every test of a file has, and those that one of them may have."""
+    text = file.read_text()
+    of_all = "".join(re.findall(r"^pytestmark = .*", text, re.MULTILINE))
+    return MARKS & set(re.findall(MARK, of_all)), MARKS & set(re.findall(MARK, text))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Ignores a file of which `-m` selects no test: each worker would import it."""
+    if not collection_path.match("test_*.py") or not (wanted := config.option.markexpr):
+        return None
+    every, any_of = marks_in(collection_path)
+    further = any_of - every
+    possible = chain.from_iterable(combinations(further, size) for size in range(len(further) + 1))
+    selected = Expression.compile(wanted)
+    if any(selected.evaluate(lambda name, /, **_: name in every or name in marks) for marks in possible):  # noqa: B023  # called at once
+        return None
+    return True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        every, any_of = marks_in(item.path)
+        if not every <= {mark.name for mark in item.iter_markers()} & MARKS <= any_of:
+            raise pytest.UsageError(f"{item.nodeid} has other marks than its file says; `-m` may overlook it")
     items.sort(key=lambda item: item.path.stem not in LONG)
 
 
