@@ -2,12 +2,17 @@
 """Every asynchronous test runs on the daemon's event loop; in CI no test is skipped."""
 
 import os
+import re
 import signal
 from collections.abc import Generator, Iterator, Mapping
+from functools import cache
+from itertools import chain, combinations
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import uvloop
+from _pytest.mark.expression import Expression
 from pytest_asyncio.plugin import LoopFactory
 
 from tests.builders.tokens import Tokens
@@ -18,30 +23,70 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Images of containers set this. Each of the thousand processes that the tests start would compile all its modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Files with a few tests that take long. They begin first: else one worker would still be at them when the others have ended.
-LONG = frozenset(
-    {
-        "test_abroad_in_chromium",
-        "test_bad_day",
-        "test_campaign",
-        "test_in_chromium",
-        "test_sheet_in_chromium",
-        "test_installation",
-        "test_lost_answers",
-        "test_lot_counted",
-        "test_pki_behaviours",
-        "test_pki_in_flight",
-        "test_stateful",
-        "test_thousand",
-        "test_unique_subjects",
-        "test_wheel",
-        "test_white_label",
-    }
+# Files that take long, longest first. They begin first: else one worker would still be at them when the others have ended.
+LONG = (
+    "test_faults",
+    "test_campaign",
+    "test_lot_counted",
+    "test_coprocessor",
+    "test_secure_storage",
+    "test_images",
+    "test_log",
+    "test_shared_trouble",
+    "test_recovery",
+    "test_thousand",
+    "test_demo_ended",
+    "test_fuzz",
+    "test_bad_day",
+    "test_label_line",
+    "test_mes_down",
+    "test_questions_to_the_log",
+    "test_standing",
+    "test_wheel",
+    "test_installation",
+    "test_stateful",
+    "test_lost_answers",
+    "test_pki_behaviours",
+    "test_pki_in_flight",
+    "test_unique_subjects",
+    "test_white_label",
+    "test_sheet_in_chromium",
+    "test_abroad_in_chromium",
+    "test_in_chromium",
 )
 
 
+MARK = r"pytest\.mark\.(\w+)"
+MARKS = frozenset({"slow", "line", "commissioning"})
+
+
+@cache
+def marks_in(file: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """The marks that every test of a file has, and those that one of them may have."""
+    text = file.read_text()
+    of_all = "".join(re.findall(r"^pytestmark = .*", text, re.MULTILINE))
+    return MARKS & set(re.findall(MARK, of_all)), MARKS & set(re.findall(MARK, text))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Ignores a file of which `-m` selects no test: each worker would import it."""
+    if not collection_path.match("test_*.py") or not (wanted := config.option.markexpr):
+        return None
+    every, any_of = marks_in(collection_path)
+    further = any_of - every
+    possible = chain.from_iterable(combinations(further, size) for size in range(len(further) + 1))
+    selected = Expression.compile(wanted)
+    if any(selected.evaluate(lambda name, /, **_: name in every or name in marks) for marks in possible):  # noqa: B023  # called at once
+        return None
+    return True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    for item in items:
+        every, any_of = marks_in(item.path)
+        if not every <= {mark.name for mark in item.iter_markers()} & MARKS <= any_of:
+            raise pytest.UsageError(f"{item.nodeid} has other marks than its file says; `-m` may overlook it")
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
