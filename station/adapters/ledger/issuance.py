@@ -12,7 +12,7 @@ from station.adapters.ledger import chain, tables
 from station.adapters.ledger.driver import Prepared
 from station.domain.credentials import Credentials, serial_number_text
 from station.domain.facts import CertificateIssued, IntermediateSeen, RequestAnswered, RequestSubmitted
-from station.domain.issuance import MOST_UNANSWERED, Asked, OrphanKind
+from station.domain.issuance import MOST_UNANSWERED, Asked, KeyRecord, OrphanKind
 from station.domain.target import UID
 from station.faults.line import CredentialsInvalid
 from station.faults.slot import PKIAnswerLost
@@ -107,6 +107,11 @@ def asked(connection: Connection, uid: UID) -> Asked:
 def is_unanswered(connection: Connection, key: str) -> bool:
     """Whether a request for this key has no answer, even if its board has been excused for it."""
     return _UNANSWERED_OF_KEY.scalar(int, connection, {"of_key": key}) is not None
+
+
+def record_of(connection: Connection, key: str, uid: UID) -> KeyRecord:
+    """What there is of this board's key; raises `KeyShared` when another board has its certificate."""
+    return KeyRecord(find(connection, key, uid), asked(connection, uid), is_unanswered(connection, key))
 
 
 def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:
