@@ -247,8 +247,8 @@ class AttemptLedger(Protocol):
     @property
     def attempt(self) -> Attempt: ...
 
-    def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
-        """Journals the step durably before its body runs, and its end with its seconds."""
+    def step(self, phase: Phase, *intents: Record) -> AbstractAsyncContextManager[None]:
+        """Journals the step and its intents durably before its body runs, and its end with its seconds."""
 
     async def record(self, event: Record) -> None:
         """Journals an event; it is durable at the latest when the next step begins, or its verdict is."""

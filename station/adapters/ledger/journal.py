@@ -146,9 +146,12 @@ class AttemptJournal:
         return self._sum.attempt
 
     @asynccontextmanager
-    async def step(self, phase: Phase) -> AsyncIterator[None]:
-        """Journals the step durably before its body runs, and its end with its seconds, with the next event, unless the body raises."""
-        await self._append(StepStarted(phase))
+    async def step(self, phase: Phase, *intents: Record) -> AsyncIterator[None]:
+        """Journals the step and its intents durably, at once, before its body runs; its end with its seconds with the next event.
+
+        A body that raises leaves the step open.
+        """
+        await self._append(StepStarted(phase), *intents)
         log.info("step.started", step=phase.value)
         began = time.monotonic()
         yield
@@ -284,13 +287,13 @@ class AttemptJournal:
         adopted = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
         await self._carried_out(adopted, self._custody.do_once)
 
-    async def _append(self, event: Event) -> None:
-        self._sum = self._sum.after(self._clock.now(), event)
-        self._held.append((event, self._sum))
-        if type(event) not in WITH_THE_NEXT:
-            await self._carried_out(
-                _nothing, self._custody.do_anyhow if isinstance(event, Verdict) else self._custody.do
-            )
+    async def _append(self, *events: Event) -> None:
+        for event in events:
+            self._sum = self._sum.after(self._clock.now(), event)
+            self._held.append((event, self._sum))
+        if any(type(event) not in WITH_THE_NEXT for event in events):
+            ended = isinstance(events[-1], Verdict)
+            await self._carried_out(_nothing, self._custody.do_anyhow if ended else self._custody.do)
 
     async def _carried_out(
         self,
