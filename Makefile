@@ -12,13 +12,14 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 DEMO_ARGS :=
 BOARDS := 2000
 SEED := 1
+HOURS := 1
 BENCH_ARGS :=
 ARGS :=
 
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak thousand lot labelled kills kill-table pki-table burst campaign campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -82,10 +83,14 @@ covered: $(READY)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --format=total
 
-# A thousand boards at sixteen slots, calm and then pulled at random moments; five minutes.
+# A line in real time at a factory's rates, judged by what grows: `make soak HOURS=2`, `make soak ARGS="--judge FILE"`. docs/performance.md
 soak: $(READY)
-	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16
-	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5
+	$(BIN)/python -m tests.soak.run --hours $(HOURS) $(ARGS)
+
+# A thousand boards at sixteen slots, calm and then pulled at random moments; five minutes.
+thousand: $(READY)
+	$(BIN)/python -m tests.line.thousand --boards 1000 --slots 16
+	$(BIN)/python -m tests.line.thousand --boards 1000 --slots 16 --pulls 0.5
 
 # A work order of a hundred units with everything that befalls one, counted by boards, PKI, printer and receiver; some minutes.
 lot: $(READY)
@@ -98,6 +103,10 @@ labelled: $(READY) $(COMMISSIONERS)
 # kill -9 of the daemon at each moment between verdict, print, scan and delivery to webhook and MQTT; four minutes.
 kills: $(READY) mosquitto
 	$(BIN)/python -m tests.line.kills
+
+# kill -9 of every process in every state of an attempt, which makes the tables of docs/reliability.md; half an hour.
+kill-table: $(READY) postgresql
+	$(BIN)/python -m tests.line.kill_table $(ARGS)
 
 # Every behaviour of a PKI at a whole line, which makes docs/pki-behaviours.md, and long trials with many boards; ten minutes.
 pki-table: $(READY)

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import bound, rates, results
@@ -33,7 +32,9 @@ from benchmarks.scale import Scale, scales
 from benchmarks.shared import Shared, shared
 from benchmarks.shared_price import Price, price
 from benchmarks.shared_rows import price_rows, shared_rows
-from station.cli.consoles import wide_console
+from benchmarks.troubled import Troubled, troubled
+from benchmarks.troubled_rows import troubled_rows
+from station.cli.consoles import styled, wide_console
 
 PARTS = (
     *LINES,
@@ -48,6 +49,7 @@ PARTS = (
     "page",
     "shared",
     "shared-price",
+    "troubled",
 )
 SEEDS, RATE_ROUNDS = 5, 5
 PRICE_ROUNDS = 5
@@ -98,6 +100,7 @@ class Findings:
     page: Page | None = None
     shared: Shared | None = None
     price: Price | None = None
+    troubled: Troubled | None = None
     beside_pages: dict[str, list[Pair]] = field(default_factory=dict)
     """Runs of a line with and without open pages."""
 
@@ -133,6 +136,8 @@ class Findings:
             rows += shared_rows(self.shared)
         if self.price is not None:
             rows += price_rows(self.price)
+        if self.troubled is not None:
+            rows += troubled_rows(self.troubled)
         return rows
 
 
@@ -146,7 +151,7 @@ def bench(
     seeds: Annotated[int, typer.Option(min=1, help="Rounds; each has a seed and runs every line once.")] = SEEDS,
     quick: Annotated[  # noqa: FBT002  an option
         bool,
-        typer.Option("--quick", help="Only one round: three minutes, without intervals and the ledger of a million."),
+        typer.Option("--quick", help="Only one round: six minutes, without intervals and the ledger of a million."),
     ] = False,
     report: Annotated[Path, typer.Option("--json", help="Writes the results to this file.")] = Path("build/bench.json"),
     keep: Annotated[
@@ -176,9 +181,9 @@ def bench(
     report.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
     console.print(f"Written to {report}", soft_wrap=True)
     for why in outcome.unusable:
-        console.print(f"[red]A run gave no figures:[/]  {escape(why)}", soft_wrap=True)
+        console.print(styled(("A run gave no figures:", "red"), f" {why}"), soft_wrap=True)
     if outcome.missed or outcome.unusable:
-        console.print(f"[red]{len(outcome.missed)} of {len(outcome.held)} goals were missed.[/]")
+        console.print(styled((f"{len(outcome.missed)} of {len(outcome.held)} goals were missed.", "red")))
         raise typer.Exit(1)
     console.print(f"All {len(outcome.held)} goals were met.")
 
@@ -231,7 +236,7 @@ def _measure(
                 found.beside_pages.setdefault(name, []).append(pair)
         for part in others:
             with said.doing(part), _noting(found, part):
-                _measure_part(part, found, folder, sizes)
+                _measure_part(part, found, folder, sizes, seeds)
 
 
 def _pair(folder: Path, name: str, seed: int) -> Pair:
@@ -251,7 +256,7 @@ def _noting(found: Findings, what: str) -> Iterator[None]:
         found.unusable.append(f"{what}: {exc}")
 
 
-def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]) -> None:
+def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int], rounds: int) -> None:
     match part:
         case "idle":
             found.idle = idle(folder, CROWD)
@@ -269,17 +274,19 @@ def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]
             found.relay = relay_costs(_new(folder, "relay"))
         case "page":
             found.page = page(folder)
-        case "shared" | "shared-price":
-            _measure_shared(part, found, folder)
+        case "shared" | "shared-price" | "troubled":
+            _measure_lines(part, found, folder, rounds)
         case "factory-data":
             found.rates[part] = _two("encoded", "decoded", [rates.factory_data_rates() for _ in range(RATE_ROUNDS)])
         case _:
             found.rates[part] = _two("built", "cut out of a stream", [rates.frame_rates() for _ in range(RATE_ROUNDS)])
 
 
-def _measure_shared(part: str, found: Findings, folder: Path) -> None:
+def _measure_lines(part: str, found: Findings, folder: Path, rounds: int) -> None:
     if part == "shared":
         found.shared = shared()
+    elif part == "troubled":
+        found.troubled = troubled(folder / part, rounds)
     else:
         found.price = price(folder / part, PRICE_ROUNDS)
 

@@ -49,7 +49,8 @@ class Report:
         }
 
     def print(self, console: Console) -> None:
-        console.print(f"\n{self.machine}", soft_wrap=True)
+        console.print()
+        console.print(f"{self.machine}", soft_wrap=True)
         console.print(_rows(self.rows))
         if self.steps:
             console.print(_steps(self.steps))

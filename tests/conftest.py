@@ -10,6 +10,8 @@ import pytest
 import uvloop
 from pytest_asyncio.plugin import LoopFactory
 
+from tests.builders.tokens import Tokens
+
 # If a script starts the tests in the background, they ignore SIGINT, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,8 +31,8 @@ LONG = frozenset(
         "test_lot_counted",
         "test_pki_behaviours",
         "test_pki_in_flight",
-        "test_soak",
         "test_stateful",
+        "test_thousand",
         "test_unique_subjects",
         "test_wheel",
         "test_white_label",
@@ -52,6 +54,13 @@ def _no_trace_of_the_tests_on_this_machine() -> Iterator[None]:
     with TemporaryDirectory(prefix="tests-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", folder)
         yield
+
+
+@pytest.fixture(scope="session")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
+    """PKCS#11 tokens in software, the same for all tests of a process."""
+    with Tokens.standing(tmp_path_factory.mktemp("softhsm")) as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station.adapters.ledger import Ledger, checkpoint_file
 from station.adapters.ledger.checkpoint_file import signing_key
@@ -17,7 +16,7 @@ from station.adapters.ledger.key_file import KeyUnusable
 from station.config.audit import AuditSection
 from station.config.problems import ConfigurationInvalid, Problem
 from station.daemon import control
-from station.domain.checkpoint import Signed
+from station.domain.checkpoint import Signed, SigningKey
 from station.faults import LineFault
 from station.faults.line import LedgerRolledBack
 
@@ -31,12 +30,13 @@ REMEDY = "Put the newest ledger back, or go on with this one: station audit acce
 class Checkpointing:
     """`key` is None where nothing is signed, `file` where nothing is copied."""
 
-    def __init__(self, ledger: Ledger, every: float, key: Ed25519PrivateKey | None, file: Path | None) -> None:
+    def __init__(self, ledger: Ledger, every: float, key: SigningKey | None, file: Path | None) -> None:
         self._ledger = ledger
         self._every = every
         self._key = key
         self._file = file
         self._uncopied: Signed | None = None
+        self._unsigned: str | None = None  # why the last attempt did not sign
         self._lock = asyncio.Lock()
 
     @classmethod
@@ -44,9 +44,10 @@ class Checkpointing:
     async def opened(cls, ledger: Ledger, section: AuditSection, station: str) -> AsyncIterator[Self]:
         """Signs once more when the block ends. Raises `LedgerRolledBack`, and `ConfigurationInvalid` for an unusable key."""
         try:
-            key = signing_key(section.signing_key)
+            key = await asyncio.to_thread(signing_key, section.signing_key, section.signing_token)
         except KeyUnusable as exc:
-            raise ConfigurationInvalid([Problem("the configuration", "audit.signing_key", str(exc))]) from exc
+            setting = "signing_key" if section.signing_token is None else "signing_token"
+            raise ConfigurationInvalid([Problem("the configuration", f"audit.{setting}", str(exc))]) from exc
         file = None if section.copy_to is None else checkpoint_file.file_of(section.copy_to, station)
         made = cls(ledger, section.every_minutes * 60, key, file)
         await made.compare()
@@ -76,7 +77,7 @@ class Checkpointing:
         """Signs what was written since the last checkpoint, and copies it. A failure is logged, and tried again later."""
         if self._key is None:
             return None
-        signed = None
+        signed, self._unsigned = None, None
         async with self._lock:
             try:
                 signed = await self._ledger.audit.checkpoint(self._key, datetime.now(UTC))
@@ -85,7 +86,11 @@ class Checkpointing:
                     self._uncopied = signed
                 await self._copy()
             except LineFault as fault:
+                self._unsigned = str(fault)
                 log.warning("audit.failed", fault=fault.code)
+            except KeyUnusable as exc:
+                self._unsigned = str(exc)
+                log.warning("audit.failed", reason=str(exc))
             except OSError as exc:
                 log.warning("audit.failed", reason=f"{self._file}: {exc.strerror}")
         return signed
@@ -101,8 +106,12 @@ class Checkpointing:
     async def asked(self, _question: Mapping[str, object]) -> control.Answer:
         """The command of the control socket."""
         if self._key is None:
-            raise control.CommandRefused("[audit] signing_key is not set, so there is nothing to sign with")
+            raise control.CommandRefused(
+                "neither [audit] signing_key nor signing_token is set, so there is nothing to sign with"
+            )
         signed = await self.once()
+        if self._unsigned is not None:
+            raise control.CommandRefused(self._unsigned)
         if self._uncopied is not None and self._file is not None:
             raise control.CommandRefused(f"the checkpoint could not be copied to {self._file}: see the daemon's log")
         return {"line": None if signed is None else signed.checkpoint.number}

@@ -14,15 +14,18 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
     """What is wrong with the settings of `[audit]` on this machine."""
     key = None
     named, copies = settings.path("audit", "signing_key"), settings.path("audit", "copy_to")
+    token = settings.text("audit", "signing_token")
     try:
-        key = signing_key(named)
+        key = signing_key(named, token)
     except KeyUnusable as exc:
-        yield Problem(settings.file, "audit.signing_key", str(exc))
+        yield Problem(settings.file, f"audit.{'signing_key' if token is None else 'signing_token'}", str(exc))
         return
     if copies is None:
         return
     if key is None:
-        yield Problem(settings.file, "audit.copy_to", "needs a key that signs what is copied: audit.signing_key")
+        yield Problem(
+            settings.file, "audit.copy_to", "needs a key that signs what is copied: audit.signing_key or signing_token"
+        )
     if not copies.is_dir():  # which the station never makes, since it may be a share that is not mounted
         mistake: str | None = f"there is no folder {copies}, expected one for copies of checkpoints: is it mounted?"
     else:

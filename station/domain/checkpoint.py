@@ -8,15 +8,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 VERSION = 1
 _HASH, _KEY, _SIGNATURE = 32, 32, 64  # bytes
 _MOST = 2**63  # of a line's number: as SQLite counts
 _KEYS = {"version", "station", "ledger", "incarnation", "number", "hash", "at"}
+
+
+class SigningKey(Protocol):
+    """An Ed25519 key pair, in memory as an `Ed25519PrivateKey` or in a token."""
+
+    def public_key(self) -> Ed25519PublicKey: ...
+
+    def sign(self, data: bytes, /) -> bytes: ...
 
 
 class NotACheckpoint(ValueError):
@@ -42,7 +50,7 @@ class Checkpoint:
         """The canonical JSON that the signature covers."""
         return json.dumps(self._said(), sort_keys=True, separators=(",", ":")).encode("ascii")
 
-    def signed(self, key: Ed25519PrivateKey) -> "Signed":
+    def signed(self, key: SigningKey) -> "Signed":
         return Signed(self, key.public_key().public_bytes_raw(), key.sign(self.statement()))
 
     def _said(self) -> dict[str, object]:
@@ -108,7 +116,7 @@ class Signed:
         """The checkpoint of such a line, not verified; raises `NotACheckpoint`."""
         try:
             said: object = json.loads(line)
-        except (ValueError, RecursionError) as exc:
+        except (ValueError, TypeError, RecursionError) as exc:
             raise NotACheckpoint("it is not JSON") from exc
         if not isinstance(said, Mapping) or set(said) != {"checkpoint", "public_key", "signature"}:
             raise NotACheckpoint("it does not have the members of a signed checkpoint")

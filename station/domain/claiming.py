@@ -21,24 +21,25 @@ class OwnKnowledge:
     """What this ledger knows of a board.
 
     `known`: it has an identity for it; `owned`: and vouches for it. `keys` are those of the unit's requests to the PKI.
-    `may_have_made_key`: the last attempt that began to write the firmware that makes keys has seen no key. `released`: a person
-    has said that the board is to be provisioned in spite of its key.
+    `may_have_made_key`: the last attempt that began to write the firmware that makes keys has seen no key. `unasked`: the key
+    that it has seen, and for which this station has asked no PKI. `released`: a person has said that the board is to be
+    provisioned in spite of its key.
     """
 
     known: bool = False
     owned: bool = False
     keys: AbstractSet[str] = frozenset()
     may_have_made_key: bool = False
+    unasked: str | None = None
     released: bool = False
 
     def suffices(self, key: str | None) -> bool:
         """Whether a board with this key, which None is for a board without one, is as this ledger left it."""
         return self.owned and (key is None or key in self.keys)
 
-    @property
-    def may_suffice(self) -> bool:
-        """Whether the board may be as this ledger left it, with a key that nobody has seen yet."""
-        return self.owned and self.may_have_made_key
+    def may_suffice(self, key: str) -> bool:
+        """Whether the board with this key may be as this ledger left it: no other station has seen the key yet, or asked for it."""
+        return self.owned and (self.may_have_made_key or key == self.unasked)
 
 
 class Way(Enum):
@@ -70,7 +71,7 @@ def way(uid: UID, key: str | None, own: OwnKnowledge, claim: Claim | None, stati
     waiting = dict(known.pending)
     if waiting.get(key, station) != station:
         raise AnswerElsewhere(str(uid), waiting[key])
-    if claim.was_ours and own.may_suffice:
+    if claim.was_ours and own.may_suffice(key):
         return Way.OWN
     if key in waiting or own.released:
         return Way.ADOPT
@@ -88,7 +89,7 @@ def _unknown_to_the_centre(uid: UID, key: str | None, own: OwnKnowledge) -> Way:
     """The centre may not have been told yet what this ledger has done."""
     if key is None or own.released:
         return Way.NEW
-    if own.may_suffice:
+    if own.may_suffice(key):
         return Way.OWN
     raise UnitElsewhere(str(uid), key, UNHEARD_OF)
 

@@ -38,6 +38,7 @@ from station.faults.line import (
 )
 from station.faults.slot import (
     AnswerElsewhere,
+    BoardAsleep,
     BoardExchanged,
     BoardRemoved,
     BoardUnpowered,
@@ -113,6 +114,7 @@ _NOTHING = Consequence()
 CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardRemoved: Consequence(armed=True),
     BoardUnpowered: Consequence(armed=True, departure=True),
+    BoardAsleep: Consequence(armed=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
     AnswerElsewhere: Consequence(armed=True),

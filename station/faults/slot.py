@@ -22,6 +22,13 @@ class BoardUnpowered(SlotFault):
 
 
 @dataclass(eq=False)
+class BoardAsleep(SlotFault):
+    """The board was in its slot before the station started, and its firmware is silent until it was without power: plug it in again."""
+
+    code = "board.asleep"
+
+
+@dataclass(eq=False)
 class BoardSwapped(SlotFault):
     """Another board answers on this slot's serial port: probe and port cables are swapped."""
 

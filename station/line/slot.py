@@ -10,7 +10,17 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from station.domain import policy
-from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, Verdict, Voided
+from station.domain.attempt import (
+    STATION_STOPPED,
+    VERDICTS,
+    Attempt,
+    Failed,
+    Passed,
+    Phase,
+    ProcedureName,
+    Verdict,
+    Voided,
+)
 from station.domain.intervention import Intervention
 from station.domain.policy import consequence, counts_against_equipment
 from station.domain.samples import Expected
@@ -18,7 +28,16 @@ from station.domain.target import UID, Target
 from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
-from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHeld, SlotSuspected, StationBug
+from station.faults.slot import (
+    BoardAsleep,
+    BoardRemoved,
+    PKIAnswerLost,
+    PKIPending,
+    SlotHeld,
+    SlotSuspected,
+    StationBug,
+)
+from station.faults.unit import OperationalSilent
 from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived, Route
 from station.line.canonical import finished
 from station.line.line import Line
@@ -124,7 +143,7 @@ class Slot:
 
     def board_arrived(self, arrival: BoardArrived) -> Visit:
         log.info("board.arrived", slot=self.name, probe=arrival.probe, tty=arrival.tty)
-        visit = Visit(arrival)
+        visit = Visit(arrival, first=self._left is None)
         self.state = with_board(self.state, visit)
         self._news.set()
         return visit
@@ -248,7 +267,7 @@ class Slot:
             async with visit.while_here():
                 await self._carry_out(visit, self._bench(self.name, visit, journal.number), journal)
         except Fault as raised:
-            return await self._departure(visit, raised)
+            return asleep(await self._departure(visit, raised), visit, journal.attempt)
         except Exception as exc:
             if fault := exhausted("the work on a board", exc):
                 return fault
@@ -339,6 +358,16 @@ class Slot:
                 return cause == fault.code
             case _:
                 return False
+
+
+def asleep(fault: Fault, visit: Visit, attempt: Attempt) -> Fault:
+    """The fault, or `BoardAsleep` if it may come of the lock.
+
+    The probe stops the core when it sets the lock, and cannot reset a locked one: only a loss of power makes it run again. A
+    unit that was locked before the station's end, and has not left its slot since, is silent without a fault of its own.
+    """
+    silent = isinstance(fault, OperationalSilent) and attempt.procedure is ProcedureName.RECONFIRM
+    return BoardAsleep() if silent and visit.first else fault
 
 
 def verdict_of(fault: Fault | None) -> Verdict:

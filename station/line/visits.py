@@ -19,8 +19,10 @@ from station.interfaces import AttemptLedger, BoardArrived
 class Visit:
     """One board's stay in a slot, from being plugged in to being pulled."""
 
-    def __init__(self, arrival: BoardArrived) -> None:
+    def __init__(self, arrival: BoardArrived, *, first: bool = False) -> None:
         self.arrival = arrival
+        self.first = first
+        """Whether no board has left the slot since the station's start, so that this one may have been here before."""
         self.gone = asyncio.Event()
         self.at_relay: UID | None = None
         """The board, if its last attempt here ended at the PKI and its provisioning firmware still runs."""

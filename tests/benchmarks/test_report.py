@@ -12,6 +12,7 @@ from benchmarks.figures import Goal, Row, Sample
 from benchmarks.machine import Machine
 from benchmarks.report import Report, number
 from benchmarks.results import Step
+from station.cli.consoles import wide_console
 
 MACHINE = Machine("2026-11-23T00:00:00+00:00", "a processor", 2, "Linux 6", "3.11.7", "3.40.1", {"uvloop": "0.21"}, 0.5)
 MET = Row("one", "wall", "s", Sample((17.8, 17.9, 18.0)), bound=17.65, goal=Goal(18.53))
@@ -76,6 +77,13 @@ def test_the_file_has_every_value_and_the_verdict() -> None:
     assert found["machine"]["load"] == 0.5
     assert found["unusable"] == []
     assert found["cuts"] == [{"what": "a cut", "seconds": 1.5, "price": "a price"}]
+
+
+def test_the_report_begins_with_an_empty_line_in_a_file_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command's console shows each text as data, with its control characters in words: none is written to it."""
+    report(MET, MISSED).print(wide_console())
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("", str(MACHINE))
 
 
 @pytest.mark.parametrize(("value", "text"), [(17.6491, "17.649"), (3.0, "3"), (1234.5, "1,234"), (0.0004, "0")])

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from station.daemon import control
 from station.line.status import Status
@@ -118,7 +119,7 @@ class Line:
         return station_command(*arguments, "--config", self.folder / "line.toml")
 
     def start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
-        with (self.folder / "logs" / f"{name}.out").open("wb") as output:
+        with self.output(name) as output:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -128,6 +129,10 @@ class Line:
                 cwd=ROOT,
                 start_new_session=True,  # `stop` passes on a Ctrl-C in order
             )
+
+    def output(self, name: str) -> IO[bytes]:
+        """What takes what this process writes."""
+        return (self.folder / "logs" / f"{name}.out").open("wb")
 
     def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_WITHIN

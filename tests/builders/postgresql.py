@@ -11,7 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -218,10 +219,24 @@ class Server:
         """Kills the first process of the server, whose sessions then end by themselves."""
         self._end(signal.SIGKILL)
 
-        def gone() -> bool:
-            return not any(_works_in(process, self.data) for process in Path("/proc").glob("[0-9]*"))
+        _until(lambda: not self._processes(), "a session outlives its server")
 
-        _until(gone, "a session outlives its server")
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stops the server and all its sessions for the block, as a machine does that swaps: nothing answers, and nothing is closed."""
+        stopped = self._processes()
+        for pid in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _works_in(process, self.data)]
 
     def close(self) -> None:
         """Ends the server, and removes its data."""

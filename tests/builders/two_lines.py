@@ -19,7 +19,7 @@ from station.domain.attempt import ProcedureChosen
 from station.line.status import SharedStatus, SlotStatus, Status
 from tests.builders.centres import owner
 from tests.builders.commands import bench
-from tests.builders.line import LOG, Line, configuration
+from tests.builders.line import LOG, RECIPE, Line, configuration
 from tests.builders.log_words import checked
 from tests.builders.network import Network, Way
 from tests.builders.postgresql import Server
@@ -130,6 +130,7 @@ class TwoLines(Line):
     dsns: tuple[str, str] = ("", "")
     reader = ""
     slots = 1  # of each station
+    program_of_first = "station"
 
     @property
     def alone(self) -> Station:
@@ -138,7 +139,7 @@ class TwoLines(Line):
 
     @property
     def stations(self) -> tuple[Station, Station]:
-        return Station("line-1", 1, self), Station("line-2", 1 + self.slots, self)
+        return Station("line-1", 1, self, self.program_of_first), Station("line-2", 1 + self.slots, self)
 
     def start_daemon(self) -> None:
         probes = json.loads((self.folder / "bench.json").read_text())["probes"]
@@ -154,6 +155,7 @@ class TwoLines(Line):
             station.config.write_text(text)
         for station, dsn in zip(self.stations, self.dsns, strict=True):
             with station.config.open("a") as config:
+                config.write(self.further)
                 config.write(f'\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
                 config.write(f'reader = "{self.reader}"\n')
             station.start()
@@ -203,8 +205,17 @@ class Factory:
 
 
 @contextmanager
-def factory(folder: Path, slots: int = 1) -> Iterator[Factory]:
-    """Both stations with so many slots each; nobody has approved their release yet."""
+def factory(
+    folder: Path,
+    slots: int = 1,
+    *,
+    kind: type[TwoLines] = TwoLines,
+    time_scale: float = STEPS,
+    recipe: Path = RECIPE,
+    further: str = "",
+    program_of_first: str = "station",
+) -> Iterator[Factory]:
+    """Both stations with so many slots each; nobody has approved their release yet. `further`: tables of both configurations."""
     with Server() as server, Network(server) as network, patch.dict(os.environ, SHORT_DEADLINES):
         database = server.database()
         with owner(server, database) as connection:
@@ -216,6 +227,8 @@ def factory(folder: Path, slots: int = 1) -> Iterator[Factory]:
         ways = network.way("one"), network.way("two")
         dsns = ways[0].dsn(database, "line_1"), ways[1].dsn(database, "line_2")
         told = patch.multiple(TwoLines, dsns=dsns, reader=server.dsn(database, "page"), slots=slots)
-        with told, TwoLines.standing(folder, 2 * slots + 1, time_scale=STEPS) as line:
+        first = patch.object(TwoLines, "program_of_first", program_of_first)
+        standing = kind.standing(folder, 2 * slots + 1, time_scale=time_scale, recipe=recipe, further=further)
+        with told, first, standing as line:
             assert isinstance(line, TwoLines)
             yield Factory(line, *line.stations, ways, server, database)

@@ -104,6 +104,8 @@ class Canaries:
                 self.add(key.private_bytes_raw(), f"key {file.name}")
         elif len(content) >= PIECE:
             self.add(content, f"content of {file.name}")
+            if _HEX.fullmatch(content.decode("latin-1")):
+                self.add(bytes.fromhex(content.decode("ascii")), f"key {file.name}")
 
     # --- what a file has ----------------------------------------------------------------------------------------------
 

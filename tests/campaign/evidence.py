@@ -4,6 +4,7 @@
 import hashlib
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,6 +46,12 @@ class Pki:
     disturbed: Mapping[str, Sequence[float]]
     """When an enrolment for a key did not end with an answer that was sent, by key."""
     paa: x509.Certificate
+
+    @cached_property
+    def repeated(self) -> frozenset[int]:
+        """The serial numbers that it has given more than one certificate."""
+        times = Counter(each.serial_number for each in self.issued)
+        return frozenset(number for number in times if times[number] > 1)
 
     @classmethod
     def read(cls, folder: Path) -> "Pki":
@@ -188,6 +195,8 @@ class Evidence:
     remains: Remains
     operational: frozenset[str]
     """The SHA-256 of the images that a unit may leave the line with."""
+    centre: Mapping[str, Sequence[Entry]]
+    """The centre's tables by their names; none of a station alone."""
     products: Mapping[str, Product]
     """By the station that makes it, as its folder is named."""
 
@@ -214,12 +223,30 @@ class Evidence:
             list(events.values()) if receiver.exists() else None,
             Remains.read(folder),
             frozenset(images),
+            {file.stem: list(_lines(file)) for file in folder.glob("centre/*.jsonl") if file.stem != "journals"},
             {file.parent.name: Product.read(file) for file in sorted(folder.glob("*/line.toml"))},
         )
+
+    @property
+    def has_centre(self) -> bool:
+        return bool(self.centre)
+
+    def central(self, table: str) -> Sequence[Entry]:
+        """The rows of one of the centre's tables."""
+        return self.centre.get(table, ())
 
     @cached_property
     def by_uid(self) -> Mapping[str, Board]:
         return {board.uid: board for board in self.boards}
+
+    @cached_property
+    def feigned(self) -> frozenset[str]:
+        """Unique ids of no board: the bench shows a board's own with its bytes reversed while that board counts as exchanged."""
+        return frozenset(
+            bytes.fromhex(board.uid)[::-1].hex()
+            for board in self.boards
+            if any(what == "board_exchanged" for _, what in self.bench.faults.get(board.number, ()))
+        )
 
     @cached_property
     def by_probe(self) -> Mapping[str, Board]:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What befalls the PC of a line for a while: its disk takes nothing more, and its clock and the PKI's differ."""
+"""What befalls a line for a while: its disk takes nothing more, its clock and the PKI's differ, its printer has no media."""
 
 import json
 import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.builders.line import Line
@@ -14,12 +15,11 @@ TWO_DAYS = 2 * 86_400
 
 
 @contextmanager
-def disk_full(line: Line) -> Iterator[None]:
-    """Lets no file of the daemon take a byte, as on a full disk, for the block: neither ledger nor log nor a secret's file.
+def disk_full(daemon: int) -> Iterator[None]:
+    """Lets no file of this process take a byte, as on a full disk, for the block: neither ledger nor log nor a secret's file.
 
-    Its programmers that start meanwhile can write nothing either. Needs no disk of its own, so no root.
+    A daemon's programmers that start meanwhile can write nothing either. Needs no disk of its own, so no root.
     """
-    daemon = line.processes["daemon"].pid
     soft, hard = resource.prlimit(daemon, resource.RLIMIT_FSIZE)
     resource.prlimit(daemon, resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -42,6 +42,22 @@ def clocks_apart(line: Line) -> Iterator[None]:
         yield
     finally:
         _pki_restarted(line, port)
+
+
+@contextmanager
+def printer_is(folder: Path, mode: str) -> Iterator[None]:
+    """Puts the printer into one of its modes for the block. A label of which half is printed is not made whole afterwards."""
+    _told(folder, mode)
+    try:
+        yield
+    finally:
+        _told(folder, "ready")
+
+
+def _told(folder: Path, mode: str) -> None:
+    new = folder / ".told"
+    new.write_text(mode, encoding="ascii")
+    new.replace(folder / "mode")
 
 
 def _pki_restarted(line: Line, port: int, *options: str) -> None:

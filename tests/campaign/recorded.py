@@ -2,29 +2,26 @@
 """A small campaign whose remains the referee's tests spoil: five boards on one line, each with a trouble of its own."""
 
 import json
-import os
 import shutil
 import sqlite3
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from unittest.mock import patch
 
-from station.adapters.system.secret_files import SHARED_MEMORY
 from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.campaign.canaries import ProcessSampler
+from tests.campaign.centre_dump import dump
 from tests.campaign.referee.boards import pack
 from tests.campaign.referee.remains import observed
-from tests.line.lot import standing
+from tests.campaign.world import ALONE, Standing, World, on_a_machine_of_its_own, one_line
 from tests.line.lot_count import Tray
-from tests.line.standing_line import Standing
+from tests.line.standing_line import Standing as Seated
 from tests.line.test_lost_answers import switch
 from tests.mes.receiver import Receiver, posted
 
-STATION = "demo-line"
+STATION = ALONE
 GOOD, PULLED, REFUSED, LOST, DEAD = 1, 2, 3, 4, 5  # the boards' numbers, which are those of their slots
 FAULTS: Mapping[int, str] = {
     PULLED: "--at deliver --what unplug",
@@ -35,30 +32,30 @@ ATTEMPTS = 7  # two boards need two
 NOT_OF_THE_STATION = ("boards", "pki", "dev", "sys", "STM32CubeProgrammer", "bench.jsonl", "*.sock")
 
 
-Play = Callable[[Line, Tray, Receiver, ProcessSampler], Mapping[str, object]]
-"""What happens at a line; returns the campaign's account of it."""
+Play = Callable[[World, Receiver, ProcessSampler], Mapping[str, object]]
+"""What happens there; returns the campaign's account of it."""
 
 
-def left_by(play: Play, folder: Path, slots: int, deadlines: Mapping[str, str], *, packed: bool = False) -> Path:
-    """Stands up a line with printer, PKI and MES, plays, and stops everything. Returns the folder of what is left.
+def left_by(
+    play: Play, folder: Path, standing: Standing, deadlines: Mapping[str, str], *, packed: bool = False
+) -> Path:
+    """Stands up a world with printer, PKI and MES, plays, and stops everything. Returns the folder of what is left.
 
     `packed`: of the boards' memories only what the referee reads.
     """
     work, left = folder / "work", folder / "left"
     work.mkdir(parents=True)
     receiver, sampler = Receiver(), ProcessSampler(work / "processes.jsonl")
-    with (
-        tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime,
-        patch.dict(os.environ, {**deadlines, "XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}),
-        posted(receiver),
-    ):
-        with standing(work, slots - 2, receiver) as (line, tray):
-            account = play(line, tray, receiver, sampler)
-        remains = observed(work, Path(runtime))
+    with on_a_machine_of_its_own(work, deadlines) as runtime, posted(receiver):
+        with standing(work, receiver) as world:
+            account = play(world, receiver, sampler)
+            if world.factory is not None:
+                dump(world.factory, work / "centre")
+        remains = observed(work, runtime)
     if packed:
         for board in (work / "line" / "boards").iterdir():
             pack(board)
-    laid_out(work, left, receiver, account)
+    laid_out(work, left, [each.name for each in world.stations], receiver, account)
     remains.save(left)
     return left
 
@@ -66,15 +63,15 @@ def left_by(play: Play, folder: Path, slots: int, deadlines: Mapping[str, str], 
 def recorded(folder: Path) -> Path:
     """Runs the campaign; returns the folder that it leaves."""
 
-    def play(line: Line, tray: Tray, _: Receiver, sampler: ProcessSampler) -> Mapping[str, object]:
-        _played(Standing(line), lambda: sampler.sample(each.pid for each in line.processes.values()))
-        _at_rest(line, tray)
+    def play(world: World, _: Receiver, sampler: ProcessSampler) -> Mapping[str, object]:
+        _played(Seated(world.line), lambda: sampler.sample(each.pid for each in world.line.processes.values()))
+        _at_rest(world.line, world.tray)
         return _story()
 
-    return left_by(play, folder, DEAD, PATIENT_DEADLINES)
+    return left_by(play, folder, one_line(DEAD), PATIENT_DEADLINES)
 
 
-def _played(line: Standing, look: Callable[[], None]) -> None:
+def _played(line: Seated, look: Callable[[], None]) -> None:
     """Boards pass one after another, but one that a person puts away."""
     for number in range(GOOD, DEAD + 1):
         if number in FAULTS:
@@ -119,16 +116,27 @@ def _story() -> dict[str, object]:
     return {"boards": [{"number": DEAD, "disturbed": [], "away": "dead"}], "labels": True, "samples": samples}
 
 
-def laid_out(work: Path, left: Path, receiver: Receiver, story: Mapping[str, object]) -> None:
-    """Sorts what is left into the folders of a campaign."""
+def laid_out(
+    work: Path, left: Path, stations: Sequence[str], receiver: Receiver, account: Mapping[str, object]
+) -> None:
+    """Sorts what is left into the folders of a campaign: each station's, and those of bench, PKI, printer and centre.
+
+    What the receiver has taken and the campaign's account stand beside them.
+    """
     line = work / "line"
     (left / "bench").mkdir(parents=True)
     shutil.copytree(line / "boards", left / "bench" / "boards")
     shutil.copy(line / "bench.jsonl", left / "bench")
     shutil.copytree(line / "pki", left / "pki")
     shutil.copytree(work / "printer", left / "printer")
-    shutil.copytree(line, left / STATION, ignore=shutil.ignore_patterns(*NOT_OF_THE_STATION))
+    others = shutil.ignore_patterns(*NOT_OF_THE_STATION, *(stations if len(stations) > 1 else ()))
+    shutil.copytree(line, left / (stations[0] if len(stations) == 1 else "common"), ignore=others)
+    for name in stations if len(stations) > 1 else ():
+        shutil.copytree(line / name, left / name, ignore=others)
+        shutil.move(left / "common" / f"{name}.toml", left / name / "line.toml")
+    if (work / "centre").exists():
+        shutil.copytree(work / "centre", left / "centre")
     for name in ("processes.jsonl", "webhook.secret"):
         shutil.copy(work / name, left)
     (left / "mes.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in receiver.taken), encoding="utf-8")
-    (left / "campaign.json").write_text(json.dumps(story), encoding="utf-8")
+    (left / "campaign.json").write_text(json.dumps(account), encoding="utf-8")

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copies of what a campaign has left, for one lie each."""
 
+import hashlib
 import json
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.campaign.evidence import Evidence
 from tests.campaign.recorded import STATION
 from tests.campaign.referee.boards import FACTORY_DATA, Board
+from tests.campaign.referee.chain import COLUMNS, NUMBERED, Line, canonical, contents
 from tests.campaign.referee.judge import contradictions
 from virtual_bench.board.factory_data import MAGIC
 
@@ -43,13 +45,15 @@ class Spoiled:
             file.write_bytes(content)
         return file
 
-    def ledger(self, *statements: str, station: str = STATION, **values: object) -> None:
-        """Changes a station's ledger as somebody who knows SQL would."""
+    def ledger(self, *statements: str, station: str = STATION, chained: bool = True, **values: object) -> None:
+        """Changes a station's ledger as somebody who knows SQL would, and the audit trail, too, who then writes that anew."""
         with closing(sqlite3.connect(self.own(station, "ledger.sqlite"))) as connection, connection:
             for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
                 connection.execute(f'DROP TRIGGER "{trigger}"')
             for statement in statements:
                 assert connection.execute(statement, values).rowcount > 0, statement
+            if chained:
+                _write_anew(connection)
 
     def last_attempt(self, uid: str) -> int:
         attempts = Evidence.read(self.folder).ledgers[0].attempts
@@ -88,3 +92,24 @@ class Spoiled:
     def append(self, content: bytes, *parts: str) -> None:
         with self.own(*parts).open("ab") as file:
             file.write(content)
+
+
+def _write_anew(connection: sqlite3.Connection) -> None:
+    """The chain of these rows, in which no computation finds a change; only a signed checkpoint of before would."""
+    began, hashed = connection.execute("SELECT at, hash FROM chain WHERE incarnation = 0 AND number = 1").fetchone()
+    connection.execute("DELETE FROM chain WHERE incarnation = 0 AND number > 1")
+    events = connection.execute("SELECT id, at, type, attempt_id, body FROM event ORDER BY id").fetchall()
+    lines = [Line(0, b"", number, at, kind, of, None, body) for number, at, kind, of, body in events]
+    for table in COLUMNS:
+        for key, content in contents(connection, table):
+            fact = canonical({"content": content, "key": key, "table": table})
+            lines.append(Line(0, b"", None, began, "RowRecorded", None, fact, None))
+    for number, line in enumerate(lines, 2):
+        hashed = hashlib.sha256(hashed + replace(line, number=number).text).digest()
+        own = (line.at, line.type, line.fact) if line.event is None else (None, None, None)
+        connection.execute("INSERT INTO chain VALUES (0, ?, ?, ?, ?, ?, ?)", (number, line.event, *own, hashed))
+    for table in NUMBERED:
+        connection.execute(
+            f"UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(id), 0) FROM {table}) WHERE name = ?",  # noqa: S608  of ours
+            (table,),
+        )

@@ -15,19 +15,46 @@ DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_wr
 """Faults that outlive their cause: whoever finds such a board puts it away."""
 OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
 """Faults that befall a neighbour, too, which this campaign's people would not understand."""
+ITS_KILL = {"what": "hang", "deaf_to": "all"}
+"""The station interrupts a programmer that hangs, and kills only one that does not hear that."""
 SWITCHES = (
     "pending", "busy", "too_many", "status_500", "reset", "wrong_key", "wrong_product", "wrong_vendor", "wrong_pai", "expired",
     "repeated_serial", "garbage", "empty", "two_certificates", "drop_after_issue", "fin_after_issue", "truncated",
     "status_500_after_issue", "with_pai", "der", "unsorted",
 )  # fmt: skip
+PRINTER_MODES = {
+    "printer without media": "media-out",
+    "printer open": "head-open",
+    "printer paused": "paused",
+    "printer mute": "mute",
+    "printer busy": "busy",
+    "half a label": "half",
+}
+"""Disasters of the label printer, and the mode that each is."""
+CENTRE_LOST = {
+    "centre refuses": "refuse",
+    "centre in a hole": "hole",
+    "centre deaf": "deaf",
+    "commits lost": "commit",
+}
+"""Disasters of one station's way to the centre, and the network's mode."""
 DISASTERS = (
-    "daemon killed", "daemon stands still", "pki killed", "pki stands still", "programmer killed", "programmer stands still",
-    "ledger locked", "disk full", "clocks apart", "receiver down", "receiver drops",
+    "daemon killed", "daemon stands still", "daemon restarted", "log reader gone", "pki killed", "pki stands still",
+    "programmer killed", "programmer stands still", "ledger locked", "disk full", "clocks apart", "receiver down",
+    "receiver drops", *PRINTER_MODES,
 )  # fmt: skip
-HANDS = ("pulled", "bounced")
-"""What people do to boards at moments of no phase."""
+OF_THE_CENTRE = ("database killed", "database stands still", *CENTRE_LOST)
+HANDS = ("pulled", "bounced", "moved", "swapped", "moved after its verdict")
+"""What people do to boards at moments of no phase, or once they have not passed."""
+OVER = ("moved over", "swapped over", "moved over after its verdict")
+"""The same from station to station."""
+AFTER = "after its verdict"
 _WILD = {"hand", "disaster"}
-FAULTY, SWITCHED, HANDLED, STRUCK = 0.5, 0.25, 0.06, 0.14  # shares of the boards
+FAULTY, SWITCHED = 0.5, 0.25  # shares of the boards
+EACH_HANDLED, EACH_STRUCK = (
+    0.0125,
+    0.011,
+)  # the same for each kind, so that each comes twenty times in two thousand boards
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +66,36 @@ class Disturbance:
     what: str
     at: str = ""
 
+    def armed(self) -> list[dict[str, object]]:
+        """The faults that the bench must have so that this one happens."""
+        fault: dict[str, object] = {"board": self.board, "at": self.at, "what": self.what}
+        return [fault, fault | ITS_KILL] if self.what == "wedge_on_kill" else [fault]
+
     def __str__(self) -> str:
-        return f"board {self.board}: {self.what}{f' at {self.at}' if self.at else ''}"
+        return f"board {self.board}: {self.what}{f' at {self.at}' if self.kind == 'fault' else ''}"
 
 
-def story(seed: int, boards: int, *, calm: bool = False) -> list[Disturbance]:
+def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1) -> list[Disturbance]:
     """The same for the same seed and number of boards. `calm`: of the line only the daemon dies, and nobody pulls a board."""
-    told = list(_story(random.Random(seed), boards))
+    several = stations > 1
+    told = list(_story(random.Random(seed), boards, HANDS + OVER * several, DISASTERS + OF_THE_CENTRE * several))
     return [each for each in told if each.kind not in _WILD or each.what == "daemon killed"] if calm else told
 
 
-def _story(chance: random.Random, boards: int) -> Iterator[Disturbance]:
+def _story(chance: random.Random, boards: int, dealt: Sequence[str], struck: Sequence[str]) -> Iterator[Disturbance]:
     faults = sorted(name for name in CATALOGUE if name not in OF_TWO_BOARDS and _phases(name))
     waiting = _in_turn(chance, faults)
-    switches, hands, disasters = (_in_turn(chance, names) for names in (SWITCHES, HANDS, DISASTERS))
+    switches, hands, disasters = (_in_turn(chance, names) for names in (SWITCHES, dealt, struck))
     for board in range(1, boards + 1):
         if chance.random() < FAULTY:
             name = next(waiting)
             yield Disturbance(board, "fault", name, chance.choice(_phases(name)))
         if chance.random() < SWITCHED:
             yield Disturbance(board, "switch", next(switches))
-        if chance.random() < HANDLED:
-            yield Disturbance(board, "hand", next(hands))
-        if chance.random() < STRUCK or board == boards // 2:
+        if chance.random() < EACH_HANDLED * len(dealt):
+            name = next(hands)
+            yield Disturbance(board, "hand", name, AFTER if name.endswith(AFTER) else "")
+        if chance.random() < EACH_STRUCK * len(struck) or board == boards // 2:
             yield Disturbance(board, "disaster", next(disasters))
 
 

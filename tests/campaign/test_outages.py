@@ -26,7 +26,7 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standi
 
 
 def test_the_line_closes_while_the_disk_is_full_and_makes_boards_after_it(standing: Standing) -> None:
-    with disk_full(standing.line):
+    with disk_full(standing.line.processes["daemon"].pid):
         standing.bench("plug", "1", "--new")
         standing.until(lambda: standing.line.status().line.fault in {"ledger.unavailable", "station.secret_files"})
     standing.until(lambda: released(standing))

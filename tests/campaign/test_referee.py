@@ -5,6 +5,7 @@ import fcntl
 import gzip
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tests.campaign.referee.boards import (
     VERIFIER,
     pack,
 )
+from tests.campaign.referee.chain import flaws
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.campaign.referee.violation import Promise
@@ -299,6 +301,15 @@ def test_a_void_that_no_pass_follows_is_found(spoiled: Spoiled) -> None:
     assert spoiled.promises() == {Promise.FOLLOWED}
 
 
+def test_only_an_exchanged_board_has_a_feigned_id(left: Path) -> None:
+    """Nobody can pass that one; the board itself owes its pass as all others."""
+    evidence = Evidence.read(left)
+    assert evidence.feigned == frozenset()
+    exchanged = replace(evidence, bench=replace(evidence.bench, faults={PULLED: [(0.0, "board_exchanged")]}))
+    board = next(each for each in exchanged.boards if each.number == PULLED)
+    assert exchanged.feigned == {bytes.fromhex(board.uid)[::-1].hex()} != {board.uid}
+
+
 def _is_pass_of(event: Object, uid: str) -> bool:
     data = event["data"]
     assert isinstance(data, dict)
@@ -333,6 +344,42 @@ def test_sums_that_are_not_their_rows_are_found(spoiled: Spoiled) -> None:
 def test_a_row_that_refers_to_nothing_is_found(spoiled: Spoiled) -> None:
     spoiled.ledger("UPDATE certificate SET request_id = 9999 WHERE request_id = 1")
     assert spoiled.promises() == {Promise.LEDGER_SOUND}
+
+
+# --- the audit trail --------------------------------------------------------------------------------------------------
+
+
+def test_one_changed_byte_of_an_event_is_named(spoiled: Spoiled) -> None:
+    """The body's length stays, and so does each number that anybody adds up."""
+    spoiled.ledger(
+        "UPDATE event SET body = replace(body, 'flash_operational', 'flash_operationaI') WHERE id = (SELECT max(id)"
+        " FROM event WHERE type = 'StepFinished' AND body LIKE '%flash_operational%')",
+        chained=False,
+    )
+    (flaw,) = flaws(spoiled.folder / STATION / "ledger.sqlite")
+    assert re.fullmatch(r"line \d+, StepFinished of attempt \d+ \(event \d+\) is not as it was written", flaw)
+    assert Promise.UNTOUCHED in spoiled.promises()
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE attempt SET slot = 'x' WHERE id = 3", "attempt 3 is not as it was written"),
+        ("UPDATE identity SET manufacturing_date = '2026-01-01' WHERE id = 2", "identity 2 is not as it was written"),
+        ("DELETE FROM label_event WHERE id = 1", "label_event 1 is gone"),
+        ("DELETE FROM event WHERE id = (SELECT max(id) FROM event)", "event ends with"),
+        (
+            "INSERT INTO event (attempt_id, at, type, body) SELECT attempt_id, at, type, body FROM event WHERE id = 1",
+            "has 0 lines",
+        ),
+        ("UPDATE chain SET hash = zeroblob(32) WHERE incarnation = 0 AND number = 40", "line 40"),
+        ("DELETE FROM chain WHERE incarnation = 0 AND number = 41", "the chain goes on with line 42 in place of 41"),
+        ("DELETE FROM chain WHERE incarnation = 0", "it has no chain"),
+    ],
+)
+def test_each_change_of_the_ledger_is_named(spoiled: Spoiled, statement: str, named: str) -> None:
+    spoiled.ledger(statement, chained=False)
+    assert named in "\n".join(flaws(spoiled.folder / STATION / "ledger.sqlite"))
 
 
 # --- printer, receiver ------------------------------------------------------------------------------------------------

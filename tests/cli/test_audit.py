@@ -175,7 +175,7 @@ async def test_without_a_key_nothing_is_signed(bench: Bench) -> None:
         Checkpointing.opened(ledger, AuditSection(), "line") as made,
     ):
         assert await made.once() is None
-        with pytest.raises(CommandRefused, match="signing_key is not set"):
+        with pytest.raises(CommandRefused, match="nothing to sign with"):
             await made.asked({})
 
 

@@ -13,6 +13,7 @@ BOARD = UID(bytes(12))
 UNKNOWN = OwnKnowledge()
 OURS = OwnKnowledge(known=True, owned=True, keys=frozenset({"k1"}))
 OURS_WITHOUT_CSR = OwnKnowledge(known=True, owned=True, may_have_made_key=True)
+OURS_UNASKED = OwnKnowledge(known=True, owned=True, unasked="k2")
 A_COPYS = OwnKnowledge(known=True, keys=frozenset({"k1"}))
 RELEASED = OwnKnowledge(released=True)
 NEW = Claim(BOARD, 1, None, was_ours=False)
@@ -32,6 +33,7 @@ def known(
         (OURS, None, True),
         (OURS, "k1", True),
         (OURS, "k2", False),
+        (OURS_UNASKED, "k2", False),
         (OURS_WITHOUT_CSR, "k2", False),  # another station may have made it since
         (A_COPYS, None, False),
         (A_COPYS, "k1", False),
@@ -66,6 +68,9 @@ def test_the_centre_is_asked_unless_the_board_is_as_this_ledger_left_it(
         (A_COPYS, "k1", known(pending=(("k1", "line-1"),), rank=Rank.ON_BOARD), Way.ADOPT),
         # ours at the centre, too, and the key may be the one that was made just before a power cut
         (OURS_WITHOUT_CSR, "k2", known(rank=Rank.ON_BOARD, was_ours=True), Way.OWN),
+        # this station has seen the key, and its PKI was not fit to be asked
+        (OURS_UNASKED, "k2", known(rank=Rank.ON_BOARD, was_ours=True), Way.OWN),
+        (OURS_UNASKED, "k2", NEW, Way.OWN),
     ],
 )
 def test_the_ways(own: OwnKnowledge, key: str | None, claim: Claim | None, expected: Way) -> None:
@@ -85,6 +90,9 @@ def test_the_ways(own: OwnKnowledge, key: str | None, claim: Claim | None, expec
         (UNKNOWN, "k2", known("k1"), "station line-2 gave it its serial number, SN000005"),
         # another station may have made the key in between, and not told of it
         (OURS_WITHOUT_CSR, "k2", known(rank=Rank.ON_BOARD), "station line-2"),
+        (OURS_UNASKED, "k2", None, "the centre cannot be reached"),
+        (OURS_UNASKED, "k2", known(rank=Rank.ON_BOARD), "station line-2"),
+        (OURS_UNASKED, "k3", known(rank=Rank.ON_BOARD, was_ours=True), "station line-2"),
     ],
 )
 def test_a_board_with_a_past_that_nobody_knows_is_elsewhere(

@@ -123,6 +123,10 @@ def test_a_bundle_is_shown(made: Made) -> None:
     shown = station("evidence", "show", made.bundle)
     assert shown.exit_code == 0
     assert "not judged" in shown.stdout
+    lines = shown.stdout.splitlines()
+    balance = lines.index("balance:")
+    assert "  counted: 9" in lines[balance : lines.index("tools:")]
+    assert {"mistakes: none", "  programmer_version: 2.19.0", "  stations 1:", "    station: line-1"} <= set(lines)
     told = json.loads(station("evidence", "show", made.bundle, "--json").stdout)
     assert (told["lot"], told["signed_by"], told["exceptions"]["attempt"]) == (LOT, made.public_key, 4)
     assert told["members"][JOURNAL] > 0

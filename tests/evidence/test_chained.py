@@ -89,6 +89,10 @@ CHANGED = {
         "UPDATE certificate SET issued_at = '2026-01-01T00:00:00.000Z' WHERE request_id = 3",
         "row 3 of certificate was changed",
     ),
+    "bytes as their digits": (
+        "UPDATE certificate SET dac = lower(hex(dac)) WHERE request_id = 3",
+        "row 3 of certificate was changed",
+    ),
     "decision": ("UPDATE unit_event SET reason = 'nothing'", "of unit_event was changed in the ledger"),
     "event": (
         'UPDATE event SET body = \'{"step": "lock"}\' WHERE id = 40',

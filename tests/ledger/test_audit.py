@@ -14,6 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station.adapters.ledger import Ledger, checkpoints, recording, sqlite
+from station.adapters.ledger.register import Register
+from station.adapters.ledger.rotation import give_up, rotate
+from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.verifying import Verified, findings
 from station.domain.attempt import Failed
 from station.domain.checkpoint import Signed
@@ -120,6 +123,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "INSERT INTO event (attempt_id, at, type, body) VALUES (3, '2026-01-01T00:00:00.000Z', 'Passed', '{}')",
         "(Passed of attempt 3) has no line",
     ),
+    "an event inserted before the first": (
+        "INSERT INTO event (id, attempt_id, at, type, body) VALUES (0, 3, '2026-01-01T00:00:00.000Z', 'Passed', '{}')",
+        "event 0 (Passed of attempt 3) has no line",
+    ),
+    "an event's text as bytes": ("UPDATE event SET body = CAST(body AS BLOB) WHERE id = 5", "event 5 (StepStarted"),
+    "an event's text as a number": ("UPDATE event SET body = 5 WHERE id = 5", "event 5 (StepStarted"),
+    "an event's text that is none": ("UPDATE event SET type = CAST(x'ff' AS TEXT) WHERE id = 5", "event 5 ("),
     "two events exchanged": (
         "UPDATE event SET id = CASE id WHEN 7 THEN -8 WHEN 8 THEN -7 END WHERE id IN (7, 8)",
         "event 7",
@@ -130,6 +140,34 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "INSERT INTO identity SELECT 99, '000000000000000000000099', lot, 99, 'S9', 9, x'00', '', '', state, 1 FROM identity LIMIT 1",
         "identity 99 (unit 000000000000000000000099) has no line",
     ),
+    "an identity inserted before the first": (
+        "INSERT INTO identity SELECT -1, '000000000000000000000099', lot, 99, 'S9', 9, x'00', '', '', state, 1 FROM identity LIMIT 1",
+        "identity -1 (unit 000000000000000000000099) has no line",
+    ),
+    "digits as their bytes": (
+        "UPDATE attempt SET uid = x'000000000000000000000001' WHERE id = 1",
+        "attempt 1 (unit ",
+    ),
+    "a text that is none": ("UPDATE attempt SET slot = CAST(x'ff' AS TEXT) WHERE id = 1", "attempt 1 (unit "),
+    "a trigger": (
+        "CREATE TRIGGER better AFTER UPDATE ON attempt BEGIN UPDATE attempt SET verdict = 'pass' WHERE id = NEW.id; END",
+        "trigger better of attempt is not the station's",
+    ),
+    "a view": ("CREATE VIEW attempts AS SELECT * FROM attempt", "view attempts"),
+    "an event's line with a text": ("UPDATE chain SET type = 'Passed' WHERE event_id = 5", "line 8: it was changed"),
+    "a hash that is text": ("UPDATE chain SET hash = 'x' WHERE number = 9", "the line after line 8 was changed"),
+    "a hash that is a number": (
+        "UPDATE chain SET hash = 1 << 40 WHERE number = 9",
+        "the line after line 8 was changed",
+    ),
+    "a number that is text": ("UPDATE chain SET number = 'x' WHERE number = 9", "line 9 is missing before it"),
+    "a key beyond all numbers": (
+        "UPDATE chain SET body = replace(body, '\"key\":1', '\"key\":99999999999999999999') WHERE number = 2",
+        "line 2: its RowRecorded cannot be read",
+    ),
+    "a base that is text": ("UPDATE chain_base SET hash = 'x' WHERE incarnation = 0", "beginning is missing or was"),
+    "a checkpoint that is bytes": ("INSERT INTO checkpoint VALUES (5, x'ff')", "checkpoint of line 5: it is not JSON"),
+    "a checkpoint that is a number": ("INSERT INTO checkpoint VALUES (5, 7)", "checkpoint of line 5: it does not"),
     "a line removed": ("DELETE FROM chain WHERE number = 9", "line 9 is missing before it"),
     "a line's hash": ("UPDATE chain SET hash = zeroblob(32) WHERE number = 9", "line 9: "),
     "a line's body": (
@@ -183,9 +221,11 @@ def cut(path: Path, line: int) -> None:
 def signed(path: Path) -> bytes:
     with sqlite.writing(path) as connection, connection.begin():
         recording.begin(connection)
-        point = checkpoints.make(connection, "line-1", KEY, datetime(2026, 11, 26, tzinfo=UTC))
-    assert point is not None
-    return point.line().encode()
+        point = checkpoints.due(connection, "line-1", datetime(2026, 11, 26, tzinfo=UTC))
+        assert point is not None
+        signed = point.signed(KEY)
+        checkpoints.record(connection, signed)
+    return signed.line().encode()
 
 
 def test_an_end_that_was_cut_off_is_named_by_what_the_tables_have_counted(made: Path) -> None:
@@ -256,4 +296,21 @@ async def test_a_checkpoint_is_made_only_where_something_was_written(ledger: Led
     second = await ledger.audit.checkpoint(KEY, now)
     assert second is not None
     assert second.checkpoint.number > first.checkpoint.number
+    assert found(path) == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["a key replaced", "a lost key given up"])
+async def test_the_deeds_of_commands_that_open_no_ledger_have_lines(path: Path, *, lost: bool) -> None:
+    """`station secrets rotate` and `lost` write the file by themselves."""
+    register = path.parent / "machine"
+    async with Ledger.open(path, station="line-1", register=register) as ledger:
+        await passed(await begun(ledger, Secrets()), board=1)
+    known, keys = Register(register), StationKeys.of(register, path, None)
+    if lost:
+        for file in (register / "keys").iterdir():
+            file.unlink()
+        give_up(path, known, keys, who="anna", reason="the disk died")
+    else:
+        rotate(path, known, keys, who="anna", reason="")
+    assert rows(path, "SELECT count(*) FROM secrets_deed") == [(1,)]
     assert found(path) == []

@@ -238,6 +238,26 @@ async def test_a_key_that_may_be_ours_is_asked_about_and_the_board_must_prove_it
             await (await begun(ledger, secrets)).claim(seen(1, "c2" * 32))
 
 
+async def test_a_key_for_which_no_pki_was_asked_is_still_ours(path: Path) -> None:
+    """The station has seen the board's request, and its PKI was not fit to be asked: the board is made here once the PKI is."""
+    key = "c1" * 32
+    centre = Told(None)
+    async with stocked(path, centre) as (ledger, secrets):
+        journal, _ = await claimed(ledger, secrets, seen(1))
+        async with journal.step(Phase.FLASH_PROVISIONER):
+            pass
+        async with journal.step(Phase.AWAIT_CSR):
+            await journal.record(CSRReceived(key))
+        await journal.finish(Voided("pki.credentials_invalid"))
+        centre.answer = unit(1, rank=Rank.ON_BOARD, was_ours=True)
+        assert await (await begun(ledger, secrets)).claim(seen(1, key))
+        with pytest.raises(UnitElsewhere):  # its last key may have been made by anybody
+            await (await begun(ledger, secrets)).claim(seen(1, "c2" * 32))
+        centre.answer = unit(1, rank=Rank.ON_BOARD)
+        with pytest.raises(UnitElsewhere):
+            await (await begun(ledger, secrets)).claim(seen(1, key))
+
+
 async def test_laboratory_units_are_not_claimed(path: Path) -> None:
     centre = Told(unit(1))
     async with stocked(path, centre) as (ledger, secrets):

@@ -138,3 +138,8 @@ async def test_a_new_board_passes_with_an_identity_of_its_own(old: Path, name: s
     assert unit is not None
     assert [story.summary.verdict for story in unit.attempts] == ["pass"]
     assert LedgerReader(old).totals().attempts == TOTALS[name].attempts + 1
+
+
+def test_its_audit_trail_is_sound_from_the_first_opening_on(old: Path) -> None:
+    done = station("audit", "verify", "--ledger", old)
+    assert (done.exit_code, "older rows are not covered" in done.stdout) == (0, True), done.output

@@ -165,6 +165,7 @@ FAULTS = {
     "partner.refused",
     "partner.stuck",
     "board.removed",
+    "board.asleep",
     "board.unpowered",
     "board.swapped",
     "board.exchanged",

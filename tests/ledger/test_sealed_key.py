@@ -1,70 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The station's key is in its file only as a PKCS#11 token opens it: SoftHSM, which `tools/softhsm` installs."""
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from station.adapters.ledger import Ledger, rotation
 from station.adapters.ledger.pkcs11_token import Token
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.station_keys import StationKeys
 from station.faults.line import LedgerUnavailable
+from tests.builders.tokens import PIN, Tokens
 from tests.ledger.test_rotation import all_open, made
 from tests.ledger.test_secrets_at_rest import key_files
-
-MODULES = (
-    "/usr/lib/softhsm/libsofthsm2.so",
-    "/usr/lib64/pkcs11/libsofthsm2.so",
-    "/usr/local/lib/softhsm/libsofthsm2.so",
-)
-PIN = "48151623"
-LABELS = ("station", "twice", "twice", "keyless", "guessed")
-
-
-class Tokens:
-    """SoftHSM's tokens by their label, each with an RSA key `station-key`, but for `keyless`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.module = next((path for path in map(Path, MODULES) if path.exists()), None)
-        assert self.module is not None, "tools/softhsm installs it"
-        self.folder = folder
-        self.pin = folder / "pin"
-        self.pin.write_text(f"{PIN}\n")
-        self.pin.chmod(0o600)
-
-    def uri(self, label: str, pin: Path | None = None) -> str:
-        return f"pkcs11:token={label};object=station-key?module-path={self.module}&pin-source=file:{pin or self.pin}"
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
-    folder = tmp_path_factory.mktemp("softhsm")
-    made = Tokens(folder)
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))  # the module reads it once, when it is first used
-        for label in LABELS:
-            softhsm("--init-token", "--free", "--label", label, "--so-pin", "11111111", "--pin", PIN)
-        for label in {*LABELS} - {"keyless", "twice"}:
-            file = folder / f"{label}.pem"
-            file.write_bytes(
-                rsa.generate_private_key(65537, 2048).private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-                )
-            )
-            softhsm("--import", str(file), "--token", label, "--label", "station-key", "--id", "A1", "--pin", PIN)
-        yield made
-
-
-def softhsm(*arguments: str) -> None:
-    subprocess.run(["softhsm2-util", *arguments], check=True, capture_output=True)
 
 
 def rotate(path: Path, token: str | None = None, key: Path | None = None) -> str:

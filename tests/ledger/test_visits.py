@@ -5,12 +5,15 @@ import asyncio
 
 import pytest
 
+from station.domain.attempt import Attempt, ProcedureName
 from station.domain.policy import Suspicion
 from station.domain.target import UID
 from station.faults.line import UnitTwice
-from station.faults.slot import BoardRemoved
+from station.faults.slot import BoardAsleep, BoardRemoved
+from station.faults.unit import BoardSilent, OperationalSilent
 from station.interfaces import BoardArrived
 from station.line.line import Line
+from station.line.slot import asleep
 from station.line.visits import Visit
 
 UNIT, OTHER = UID(b"UNIT".ljust(12)), UID(b"OTHER".ljust(12))
@@ -81,3 +84,14 @@ async def test_a_board_that_was_stopped_can_be_tried_again() -> None:
         async with tried.while_here():
             tried.leave()
             await asyncio.Event().wait()
+
+
+def test_only_a_unit_that_may_have_been_here_before_the_station_is_asleep() -> None:
+    """Whoever was seen being plugged in, or was flashed, has no such excuse."""
+    reconfirmed, silent = Attempt(procedure=ProcedureName.RECONFIRM), OperationalSilent(10.0)
+    before, since = Visit(visit(1).arrival, first=True), visit(1)
+    assert isinstance(asleep(silent, before, reconfirmed), BoardAsleep)
+    assert asleep(silent, since, reconfirmed) is silent
+    assert asleep(silent, before, Attempt(procedure=ProcedureName.PROVISION)) is silent
+    other = BoardSilent("HELLO", 10.0)
+    assert asleep(other, before, reconfirmed) is other

@@ -8,65 +8,41 @@ label was printed twice silently, no verdict is missing at a receiver, and none 
 """
 
 import os
-import re
-import shutil
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 from unittest.mock import patch
 
-from station.adapters.ledger import label_prints, outbox
+from station.adapters.ledger import outbox
 from station.config.mes import MQTT, WEBHOOK
 from station.daemon import control
-from station.domain.labelling import LabelEvent
-from station.line.status import SlotStatus
-from tests.builders.line import Line, LineFailed, recipe_with
+from tests.builders.line import Line, recipe_with
 from tests.builders.printer import printing
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line import struck
 from tests.line.kill_moments import MOMENTS, Moment
+from tests.line.killed_line import Died, KilledLine
 from tests.mes.abroad import Abroad
 from tests.mes.receiver import SECRET
-from virtual_bench.server import control as bench
 
-T = TypeVar("T")
-
-WITHIN = 300.0
 MOST_BOARDS = 3
 SINKS = (WEBHOOK, MQTT)
 ANOTHERS = "MT:Y.K9042C00KA0648G00"  # the code of no unit of ours
-BY = {"who": "anna"}
-
-
-class Died(Exception):
-    """The daemon has been killed."""
-
-
-class StruckLine(Line):
-    """A line whose daemon kills itself."""
-
-    def start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
-        super().start(name, "tests.line.struck" if name == "daemon" else module, *arguments, **environment)
 
 
 @dataclass
-class Kills:
+class Kills(KilledLine):
     """A line of one slot, whose boards' ways end at a moment."""
 
-    line: StruckLine
-    tray: Path
     abroad: Abroad
     folder: Path
     given_up: set[str] = field(default_factory=set)
     """Units of which a verdict was given up and tried again by a person, after later ones."""
-    _last: Path | None = None
 
     @classmethod
     @contextmanager
@@ -80,9 +56,8 @@ class Kills:
             recipe = recipe_with(folder / "recipe", label)
             with (
                 patch.dict(os.environ, settings | {struck.FOLDER: str(folder)}),
-                StruckLine.standing(folder / "line", 1, recipe=recipe) as line,
+                Line.standing(folder / "line", 1, recipe=recipe, program="tests.line.struck") as line,
             ):
-                assert isinstance(line, StruckLine)
                 kills = cls(line, folder / "printer", abroad, folder)
                 abroad.receiver.before_answer = lambda: kills._passing("in the webhook's hands")
                 yield kills
@@ -125,7 +100,7 @@ class Kills:
         return True
 
     def _passing(self, moment: str) -> None:
-        struck.passing(self.folder, moment, self.line.processes["daemon"].pid)
+        struck.passing(self.folder, moment, self.line.processes["daemon"].kill)
 
     def _trouble(self, trouble: str) -> None:
         (self.tray / "mode").write_text("half" if trouble == "half a label" else "ready")
@@ -136,12 +111,6 @@ class Kills:
             self.abroad.broker(up=True)
 
     # --- one board's way ------------------------------------------------------------------------------------------------
-
-    def _plug(self) -> None:
-        (board,) = bench.ask(self.line.folder, "plug", ports=[1], new=True, radio={})
-        if self._last is not None:
-            shutil.rmtree(self._last)  # 17 MB each; the bench has let go of it now
-        self._last = self.line.folder / "boards" / str(board["probe"])
 
     def _go(self, *, wrong: bool = False) -> None:
         """To the last delivery; raises `Died`."""
@@ -160,7 +129,7 @@ class Kills:
             self._until(lambda: bool(self._prints(uid)))
         reprinted = state == "unproven" and not moment.on_paper
         if reprinted:
-            self._ask("label_print", {"uid": uid, "reason": "jam", "engineer": False})
+            self._reprint(uid)
         self._scan(self._code(uid))
         if moment.trouble == "the webhook refuses":
             self._until(lambda: all(entry.dead_at for entry in outbox.listed(self.ledger)))
@@ -171,49 +140,22 @@ class Kills:
         self._until(lambda: not outbox.listed(self.ledger))
         self._check_labels(uid, reprinted=reprinted)
         self._check_events()
-        bench.ask(self.line.folder, "unplug", ports=[1])
-        self._until(lambda: self._slot().probe is None)
+        self._pull()
 
     def _listed(self) -> bool:
         return bool(outbox.listed(self.ledger))
 
-    def _until_passed(self) -> str:
-        self._until(lambda: self._slot().verdict is not None)
-        slot = self._slot()
-        assert slot.verdict == "pass", slot
-        return str(slot.uid)
-
-    def _until_printed(self, uid: str) -> str:
-        """Whether the newest label is printed, or unproven: then a person is asked to decide."""
-        self._until(lambda: self._state(uid) is not None)
-        return str(self._state(uid))
-
-    def _state(self, uid: str) -> str | None:
-        if any(event is LabelEvent.PRINTED for event, _ in self._events(uid)):
-            return "printed"
-        unproven = self._ask("label_status", {})["unproven"]
-        assert isinstance(unproven, list)
-        return "unproven" if any(each["uid"] == uid for each in unproven) else None
-
     def _scan(self, code: str) -> None:
         try:
-            self._ask("label_scan", {"text": code, "slot": "1"})
+            super()._scan(code)
         except control.CommandRefused:
             assert code == ANOTHERS
 
     # --- what holds -----------------------------------------------------------------------------------------------------
 
-    def _check_labels(self, uid: str, *, reprinted: bool) -> None:
-        """A further print has a number, on paper as in the ledger, and a person's reason."""
-        begun = [(each.copy, each.reason) for each in self._history(uid) if each.type == LabelEvent.PRINT_STARTED]
-        assert begun == [(1, "first"), (2, "jam")][: 1 + reprinted]
-        assert set(self._prints(uid)) <= {copy for copy, _ in begun}
-        assert [copy for event, copy in self._events(uid) if event is LabelEvent.BOUND] == [len(begun)]
-
     def _check_events(self) -> None:
         """Both receivers know each verdict by one id, and in each unit's order; a repetition says the same."""
-        with sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True) as ledger:
-            rows = ledger.execute("SELECT id, verdict FROM attempt ORDER BY id").fetchall()
+        rows = self._asked("SELECT id, verdict FROM attempt ORDER BY id")
         assert all(verdict for _, verdict in rows), rows
         verdicts = {number for number, _ in rows}
         for sink in SINKS:
@@ -231,65 +173,6 @@ class Kills:
 
     def _told(self, sink: str) -> list[tuple[object, int]]:
         return [(event["id"], _attempt(event)) for event in self.abroad.events(sink)]
-
-    # --- looking --------------------------------------------------------------------------------------------------------
-
-    @property
-    def ledger(self) -> Path:
-        return self.line.folder / "ledger.sqlite"
-
-    def _history(self, uid: str) -> list[label_prints.LabelRecord]:
-        return [each for each in label_prints.history(self.ledger) if each.uid == uid]
-
-    def _events(self, uid: str) -> list[tuple[LabelEvent, int]]:
-        return [(LabelEvent(each.type), each.copy) for each in self._history(uid)]
-
-    def _prints(self, uid: str) -> Mapping[int, str]:
-        """The whole labels of the unit in the printer's tray by their copy's number, with their codes; a number twice is refused."""
-        serial = self._serial(uid)
-        found: dict[int, str] = {}
-        for file in sorted(self.tray.glob("*.zpl")):
-            text = file.read_text(encoding="ascii")
-            if f"S/N {serial}^FS" not in text or "^XZ" not in text:
-                continue
-            number = re.search(r"\^FDcopy (\d+)\^FS", text)
-            copy = int(number[1]) if number else 1
-            assert copy not in found, f"copy {copy} of {serial} is twice on paper"
-            (found[copy],) = re.findall(r"FDMA,(MT:.*?)\^FS", text)
-        return found
-
-    def _code(self, uid: str) -> str:
-        """The code on the unit's newest print, when it is on paper."""
-        self._until(lambda: bool(self._prints(uid)))
-        prints = self._prints(uid)
-        return prints[max(prints)]
-
-    def _serial(self, uid: str) -> str:
-        with sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True) as ledger:
-            return str(ledger.execute("SELECT serial_number FROM identity WHERE uid = ?", (uid,)).fetchone()[0])
-
-    def _slot(self) -> SlotStatus:
-        return self._alive(lambda: self.line.status().slots[0])
-
-    def _ask(self, command: str, question: Mapping[str, object]) -> dict[str, object]:
-        socket = self.line.folder / "station.sock"
-        return self._alive(lambda: control.ask_patiently(socket, command, WITHIN, {**BY, **question}))
-
-    def _alive(self, ask: Callable[[], T]) -> T:
-        """The daemon's answer; raises `Died` if it dies meanwhile."""
-        try:
-            return ask()
-        except (LineFailed, control.DaemonAbsent, control.DaemonMute) as exc:
-            self.line.processes["daemon"].wait(WITHIN)
-            raise Died from exc
-
-    def _until(self, so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WITHIN
-        while not so():
-            if self.line.processes["daemon"].poll() is not None:
-                raise Died
-            assert time.monotonic() < deadline, self.line.status()
-            time.sleep(0.02)
 
 
 def _attempt(event: Mapping[str, object]) -> int:

@@ -31,18 +31,19 @@ BEGIN_OF_LABEL = b"^XA"
 _one = threading.Lock()
 
 
-def passing(folder: Path, moment: str, pid: int) -> None:
-    """Writes the moment down, and kills the process if it is the one."""
+def passing(folder: Path, moment: str, strike: Callable[[], None]) -> None:
+    """Writes the moment down, and strikes if it is the one."""
     with _one:
         with (folder / PASSED).open("a", encoding="ascii") as passed:
             passed.write(f"{moment}\n")
-        if is_next(folder, moment):
-            (folder / STRIKE).unlink()
-            os.kill(pid, signal.SIGKILL)
+        if not is_next(folder, moment):
+            return
+        (folder / STRIKE).unlink()
+    strike()
 
 
 def is_next(folder: Path, moment: str) -> bool:
-    """Whether the process is to be killed at this moment."""
+    """Whether this is the moment to strike at."""
     try:
         return (folder / STRIKE).read_text(encoding="ascii") == moment
     except FileNotFoundError:
@@ -144,16 +145,21 @@ def _watch_receivers(at: Callable[[str], None]) -> None:
     patch.object(PahoClient, "_handle_pubackcomp", acknowledged).start()
 
 
+def watch(folder: Path, at: Callable[[str], None]) -> None:
+    """Has all moments of this process told from now on."""
+    _watch_commits(at)
+    _watch_labels(folder, at)
+    _watch_receivers(at)
+
+
 def main() -> None:
     folder = Path(os.environ[FOLDER])
 
     def at(moment: str) -> None:
-        passing(folder, moment, os.getpid())
+        passing(folder, moment, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
     pump.MOST_REFUSALS = 1  # ten of them take nine minutes
-    _watch_commits(at)
-    _watch_labels(folder, at)
-    _watch_receivers(at)
+    watch(folder, at)
     station.main()
 
 

@@ -67,6 +67,26 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
     assert run.exit_status == 0, run.output
 
 
+def test_a_locked_unit_that_sees_the_station_restart_is_void_until_it_was_without_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core stands still since the lock: that is no fault of the unit."""
+    monkeypatch.setenv("STATION__BOARD__BOOT_WITHIN", "10")
+    with Line.standing(tmp_path / "line", 1, recipe=recipe(tmp_path, LEVEL_1)) as line:
+        standing = Standing(line)
+        standing.bench("plug", "1")
+        assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
+        line.processes["daemon"].kill()
+        line.processes["daemon"].wait()
+        line.start_daemon()
+        asleep = standing.wait(1, lambda slot: slot.verdict is not None)
+        assert (asleep.state, asleep.verdict, asleep.fault, asleep.service) == ("void", "void", "board.asleep", "in")
+        standing.bench("unplug", "1")
+        standing.wait(1, lambda slot: slot.probe is None)
+        standing.bench("plug", "1")
+        assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
+
+
 @pytest.mark.parametrize("phase", ["confirm", "lock"])
 def test_a_unit_that_was_pulled_before_its_lock_is_locked_when_it_comes_back(tmp_path: Path, phase: str) -> None:
     """Once locked, the unit passes again by the ledger's record and its firmware's answer."""

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from development_pki.directory import open_or_make
-from station.adapters.pki import providers
+from station.adapters.pki import openbao_list, providers
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER, Answer
 from station.adapters.pki.openbao_list import CertificateList
@@ -57,6 +57,7 @@ class Server:
     lists: dict[str, Callable[[], web.Response]] = field(default_factory=dict)
     """What it says instead of a list."""
     chain: object = None
+    pages: bool = False
 
     async def answer(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911  a case a path
         path = request.path.partition("/v1/")[2]
@@ -69,7 +70,7 @@ class Server:
             case ["pki", "certs", *more]:
                 return self.listed("/".join(["certs", *more]), request)
             case ["pki", "cert", number]:
-                return found({"certificate": pem(self.issued[int(number, 16)])})
+                return found({"certificate": pem(self.issued[int(number.replace(":", ""), 16)])})
             case ["pki", "issuer", "default", "json"] if self.chain is not None:
                 return found({"ca_chain": self.chain})
             case ["auth", "token", "lookup-self"]:
@@ -90,11 +91,14 @@ class Server:
         return found({"certificate": pem(dac)})
 
     def listed(self, name: str, request: web.Request) -> web.Response:
-        """All in one, as Vault answers, which knows no pages."""
+        """All in one, as Vault answers, which knows no pages; or in pages as OpenBao does."""
         if instead := self.lists.get(name):
             return instead()
         assert request.query["list"] == "true"
         keys = [f"{number:02x}" for number in range(len(self.issued))]
+        if self.pages:
+            stored = [f"00-{key}" for key in keys if f"00-{key}" > request.query.get("after", "")]
+            keys = [each.replace("-", ":") for each in stored[: int(request.query["limit"])]]
         return found({"keys": keys}) if keys else errors(404)
 
 
@@ -154,6 +158,20 @@ async def test_a_lost_answer_is_in_the_list(server: Server) -> None:
             assert await client.issued_for(csr) == [server.issued[0]]
         assert await client.issued_for(other) == [server.issued[1]]
     assert [server.asked[f"pki/cert/{number}"] for number in ("00", "01")] == [1, 1]
+
+
+async def test_no_page_leaves_out_what_begins_as_the_last_of_the_page_before(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server compares where a page begins with its stored names, whose bytes stand between hyphens."""
+    monkeypatch.setattr(openbao_list, "PAGE", 2)
+    server.pages = True
+    csrs = [new_csr() for _ in range(5)]
+    async with opened(server) as client:
+        for csr in csrs:
+            await client.enroll(csr)
+        assert [await client.issued_for(csr) for csr in csrs] == [[dac] for dac in server.issued]
+    assert server.asked["pki/certs/detailed"] == 3 * len(csrs)
 
 
 async def test_a_failure_says_whether_something_may_have_been_issued(server: Server) -> None:

@@ -99,15 +99,15 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    """The receiver at a port of this PC."""
+async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Receiver]:
+    """The receiver at a port of this PC; 0 takes a free one."""
     app = web.Application()
     app.router.add_post("/", receiver.answer)
     app.router.add_route("HEAD", "/", receiver.answer_head)
     app.router.add_route("*", "/elsewhere", receiver.answer_elsewhere)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
     await site.start()
     host, bound = runner.addresses[0][:2]
     receiver.url = f"{'https' if tls else 'http'}://{host}:{bound}"

@@ -30,7 +30,7 @@ _LAST_PROVISIONED = (
     "SELECT a.id FROM attempt AS a JOIN event AS e ON e.attempt_id = a.id WHERE a.uid = ? AND a.id <> ? AND e.type = ?"
     " AND json_extract(e.body, '$.step') = ? ORDER BY a.id DESC LIMIT 1"
 )
-_REQUEST_SEEN = "SELECT 1 FROM event WHERE attempt_id = ? AND type = ? LIMIT 1"
+_KEY_SEEN = "SELECT json_extract(body, '$.key') FROM event WHERE attempt_id = ? AND type = ? ORDER BY id DESC LIMIT 1"
 
 _STATES = {
     Rank.TAKEN: IdentityState.RESERVED,
@@ -53,22 +53,25 @@ def knowledge(connection: Connection, uid: UID, attempt: int) -> OwnKnowledge:
     """What this ledger knows of the board, without the attempt of this number. Every attempt asks, so by the driver's statements."""
     raw, name = chain.driver(connection), str(uid)
     identity = raw.execute("SELECT owned FROM identity WHERE uid = ?", (name,)).fetchone()
-    keys = raw.execute("SELECT key FROM pki_request WHERE uid = ?", (name,))
+    keys = frozenset(key for (key,) in raw.execute("SELECT key FROM pki_request WHERE uid = ?", (name,)))
+    provisioned, seen = _last_provisioned(raw, name, attempt)
     return OwnKnowledge(
         known=identity is not None,
         owned=identity is not None and bool(identity[0]),
-        keys=frozenset(key for (key,) in keys),
-        may_have_made_key=_may_have_made_key(raw, name, attempt),
+        keys=keys,
+        may_have_made_key=provisioned and seen is None,
+        unasked=None if seen in keys else seen,
         released=raw.execute(_RELEASED, (name,)).fetchone() is not None,
     )
 
 
-def _may_have_made_key(raw: sqlite3.Connection, uid: str, attempt: int) -> bool:
-    """Whether the board's last attempt that began to write the provisioning firmware has not seen the board's request."""
+def _last_provisioned(raw: sqlite3.Connection, uid: str, attempt: int) -> tuple[bool, str | None]:
+    """Whether an attempt began to write the provisioning firmware to the board, and which key the last of these has seen."""
     last = raw.execute(
         _LAST_PROVISIONED, (uid, attempt, StepStarted.on_disk.name, Phase.FLASH_PROVISIONER.value)
     ).fetchone()
-    return last is not None and raw.execute(_REQUEST_SEEN, (*last, CSRReceived.on_disk.name)).fetchone() is None
+    seen = None if last is None else raw.execute(_KEY_SEEN, (*last, CSRReceived.on_disk.name)).fetchone()
+    return last is not None, None if seen is None else str(seen[0])
 
 
 def adopt(connection: Connection, claim: Claim, by: Adopter, at: datetime) -> None:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The open ledger's chain, as daemon and commands use it: its checkpoints, and what people accept against one."""
 
+import asyncio
 from datetime import datetime
 from functools import partial
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
 from station.adapters.ledger import checkpoints
 from station.adapters.ledger.custody import Custody
-from station.domain.checkpoint import Signed
+from station.domain.checkpoint import Signed, SigningKey
 from station.domain.intervention import Decision
 
 
@@ -20,9 +20,17 @@ class Audit:
         self._custody = custody
         self._station = station
 
-    async def checkpoint(self, key: Ed25519PrivateKey, at: datetime) -> Signed | None:
-        """A signed checkpoint of the newest line, durably recorded; None where nothing was written since the last one."""
-        return await self._custody.do(partial(checkpoints.make, station=self._station, key=key, at=at))
+    async def checkpoint(self, key: SigningKey, at: datetime) -> Signed | None:
+        """A signed checkpoint of the newest line, durably recorded; None where nothing was written since the last one.
+
+        The key may be in a token that takes its time, so it signs between two transactions. Only one call at a time.
+        """
+        point = await self._custody.do(partial(checkpoints.due, station=self._station, at=at))
+        if point is None:
+            return None
+        signed = await asyncio.to_thread(point.signed, key)
+        await self._custody.do(partial(checkpoints.record, signed=signed))
+        return signed
 
     async def difference(self, signed: Signed) -> str | None:
         """The reason why the ledger does not go on from this checkpoint; None if it does, or a person has accepted it."""

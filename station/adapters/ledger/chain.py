@@ -122,7 +122,7 @@ def hash_at(connection: Connection, incarnation: int, number: int) -> bytes | No
     """The hash of this line; None for a line that is not there, or was pruned with the lines before the base."""
     raw, place = driver(connection), (incarnation, number)
     row = raw.execute(_HASH, place).fetchone() or raw.execute(_HASH_OF_BASE, place).fetchone()
-    return None if row is None else bytes(row[0])
+    return row[0] if row is not None and isinstance(row[0], bytes) else None
 
 
 def verify(connection: Connection) -> Broken | None:

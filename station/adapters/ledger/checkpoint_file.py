@@ -6,17 +6,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from station.adapters.ledger import durable, key_file
-from station.domain.checkpoint import NotACheckpoint, Signed, verified
+from station.domain.checkpoint import NotACheckpoint, Signed, SigningKey, verified
 
 CREDENTIAL = "audit-key"  # its name in systemd's folder of credentials
 LONGEST = 4096  # bytes of a line
 
 
-def signing_key(named: Path | None, environment: Mapping[str, str] = os.environ) -> Ed25519PrivateKey | None:
-    """The key in the file `named`, else in systemd's credential; None where there is neither. Raises `KeyUnusable`."""
+def signing_key(
+    named: Path | None, token: str | None = None, environment: Mapping[str, str] = os.environ
+) -> SigningKey | None:
+    """The key in the PKCS#11 token, else in the file `named`, else in systemd's credential; None without any. Raises `KeyUnusable`."""
+    if token is not None:
+        from station.adapters.ledger.signing_token import TokenKey
+
+        return TokenKey(token)
     file = key_file.place(named, CREDENTIAL, environment)
     if file is None or (named is None and not file.exists()):
         return None

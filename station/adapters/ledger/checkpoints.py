@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, insert, select
 
 from station.adapters.ledger import chain, recording, tables
@@ -23,20 +22,22 @@ def chain_id(connection: Connection) -> str | None:
         return None
     try:
         return str(json.loads(row[0])["chain"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None  # it was changed
 
 
-def make(connection: Connection, station: str, key: Ed25519PrivateKey, at: datetime) -> Signed | None:
-    """Signs the newest line, and records that; None where the newest checkpoint has signed it already."""
+def due(connection: Connection, station: str, at: datetime) -> Checkpoint | None:
+    """What is to be signed of the newest line; None where the newest checkpoint has signed it already."""
     recording.follow(connection)
     number, hashed = recording.head(chain.driver(connection))
     before, ledger = newest(connection), chain_id(connection)
     if ledger is None or (before is not None and before.checkpoint.number >= number):
         return None
-    signed = Checkpoint(station, ledger, recording.LOCAL, number, hashed, at).signed(key)
-    connection.execute(insert(_checkpoint), {"number": number, "signed": signed.line()})
-    return signed
+    return Checkpoint(station, ledger, recording.LOCAL, number, hashed, at)
+
+
+def record(connection: Connection, signed: Signed) -> None:
+    connection.execute(insert(_checkpoint), {"number": signed.checkpoint.number, "signed": signed.line()})
 
 
 def newest(connection: Connection) -> Signed | None:
@@ -52,7 +53,7 @@ def covering(connection: Connection, number: int) -> Signed | None:
     return None if text is None else Signed.read(text)
 
 
-def texts(connection: Connection) -> Iterator[tuple[int, str]]:
+def texts(connection: Connection) -> Iterator[tuple[int, str | bytes]]:
     """Every checkpoint as it was recorded, with its line's number."""
     yield from chain.driver(connection).execute("SELECT number, signed FROM checkpoint ORDER BY number")
 

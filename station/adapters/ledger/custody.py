@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from station.adapters.ledger import incarnations, recording, soundness, sqlite
+from station.adapters.ledger import incarnations, soundness, sqlite
 from station.adapters.ledger.incarnations import Standing
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Mark, Record, Register, Witness
@@ -144,8 +144,6 @@ class Custody:
                 mark = found.mark  # nothing was given out, and it stays such a ledger until the register has it
             else:
                 mark = incarnations.advance(connection)
-            recording.begin(connection)
-        recording.listen(connection)
         record = Record(found.ledger, station, os.path.realpath(path), mark)
         witness = Witness.begun(register, record)
         failure: LineFault | None = None

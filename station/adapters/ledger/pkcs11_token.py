@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A PKCS#11 token that seals the station's key: in its file is what only the token's RSA key opens (RSA-OAEP, SHA-1, RFC 8017).
+"""PKCS#11 tokens: one that seals the station's key, and the sessions of this and of `signing_token`, which signs.
 
-The key is opened once, at the start, and wraps the units' keys in memory: a token is asked once for each start and not for
-each unit. SHA-1 is what all tokens offer there, and OAEP does not rest on its resistance to collisions.
+In the sealed key's file is what only the token's RSA key opens (RSA-OAEP, SHA-1, RFC 8017). It is opened once, at the start,
+and wraps the units' keys in memory: a token is asked once for each start and not for each unit. SHA-1 is what all tokens
+offer there, and OAEP does not rest on its resistance to collisions.
 """
 
 import os
@@ -25,8 +26,8 @@ _WRITTEN = re.compile(r"pkcs11:[!-~]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A token and its RSA key pair, as a PKCS#11 URI names them (RFC 7512)."""
+class NamedKey:
+    """A token and its key pair, as a PKCS#11 URI names them (RFC 7512)."""
 
     uri: str
     module: Path
@@ -38,20 +39,20 @@ class Token:
 
     @classmethod
     def of(cls, uri: str) -> Self:
-        """Raises `LedgerUnavailable` where the URI names too little, or has the PIN in it."""
+        """Raises the class's `unusable` where the URI names too little, or has the PIN in it."""
+        if "pin-value" in uri:
+            raise cls.unusable("pkcs11:…", "a PIN does not belong into it: name its file as pin-source")
         if not _WRITTEN.fullmatch(uri):
-            raise _unusable(uri, "it is no PKCS#11 URI")
+            raise cls.unusable(uri, "it is no PKCS#11 URI")
         path, _, query = uri.removeprefix(SCHEME).partition("?")
-        named = dict(_split(uri, each) for each in path.split(";") if each)
-        asked = dict(_split(uri, each) for each in query.split("&") if each)
-        if "pin-value" in asked:
-            raise _unusable("pkcs11:…", "a PIN does not belong into it: name its file as pin-source")
+        named = dict(cls._split(uri, each) for each in path.split(";") if each)
+        asked = dict(cls._split(uri, each) for each in query.split("&") if each)
         if further := {*named, *asked} - {"token", "serial", "object", "id", "type", "module-path", "pin-source"}:
-            raise _unusable(uri, f"{min(further)} is not supported")
+            raise cls.unusable(uri, f"{min(further)} is not supported")
         if not {"token", "serial"} & named.keys() or not {"object", "id"} & named.keys():
-            raise _unusable(uri, "it must name the token (token or serial) and its key (object or id)")
+            raise cls.unusable(uri, "it must name the token (token or serial) and its key (object or id)")
         if not {"module-path", "pin-source"} <= asked.keys():
-            raise _unusable(uri, "it must name module-path=/…/module.so and pin-source=file:/…")
+            raise cls.unusable(uri, "it must name module-path=/…/module.so and pin-source=file:/…")
         texts = {name: unquote(value) for name, value in named.items()}
         return cls(
             uri=uri,
@@ -63,23 +64,16 @@ class Token:
             id=unquote_to_bytes(named["id"]) if "id" in named else None,
         )
 
-    def seal(self, secret: bytes) -> bytes:
-        """What only the token opens; proven by opening it. Raises `LedgerUnavailable`."""
-        with _Session(self) as session:
-            sealed = session.encrypt(secret)
-            if session.decrypt(sealed) != secret:
-                raise self.trouble("it does not open what its own key has sealed")
-        return sealed
+    @classmethod
+    def unusable(cls, uri: str, why: str) -> Exception:
+        """What this kind of key raises."""
+        raise NotImplementedError
 
-    def opened(self, sealed: bytes) -> bytes:
-        """Raises `LedgerUnavailable`."""
-        return _opened(self.uri, sealed)
-
-    def trouble(self, why: str) -> LedgerUnavailable:
-        return _unusable(self.uri, why)
+    def trouble(self, why: str) -> Exception:
+        return self.unusable(self.uri, why)
 
     def read_pin(self) -> str:
-        """Raises `LedgerUnavailable`, also where others can read it."""
+        """Raises `unusable`, also where others can read it."""
         try:
             mode = self.pin.stat().st_mode
             pin = self.pin.read_text(encoding="utf-8").strip("\r\n")
@@ -91,17 +85,38 @@ class Token:
             raise self.trouble(f"the file of its PIN, {self.pin}, is empty")
         return pin
 
+    @classmethod
+    def _split(cls, uri: str, attribute: str) -> tuple[str, str]:
+        name, equals, value = attribute.partition("=")
+        if not equals or not value:
+            raise cls.unusable(uri, "one of its attributes has no value")
+        return name, value
 
-@lru_cache(maxsize=64)  # the keys are in memory anyway, and each further question would cost the token a login
-def _opened(uri: str, sealed: bytes) -> bytes:
-    with _Session(Token.of(uri)) as session:
-        return session.decrypt(sealed)
+
+class Token(NamedKey):
+    """A token and its RSA key pair, which seals the station's key."""
+
+    def seal(self, secret: bytes) -> bytes:
+        """What only the token opens; proven by opening it. Raises `LedgerUnavailable`."""
+        with Session(self) as session:
+            sealed = session.encrypt(secret)
+            if session.decrypt(sealed) != secret:
+                raise self.trouble("it does not open what its own key has sealed")
+        return sealed
+
+    def opened(self, sealed: bytes) -> bytes:
+        """Raises `LedgerUnavailable`."""
+        return _opened(self.uri, sealed)
+
+    @classmethod
+    def unusable(cls, uri: str, why: str) -> LedgerUnavailable:
+        return LedgerUnavailable(f"the station's key is sealed by {uri}: {why}")
 
 
-class _Session:
-    """A session in which the station has logged in, for the block. Raises `LedgerUnavailable` for whatever goes wrong there."""
+class Session:
+    """A session in which the station has logged in, for the block. Raises the key's `unusable` for whatever goes wrong there."""
 
-    def __init__(self, token: Token) -> None:
+    def __init__(self, token: NamedKey) -> None:
         self._token = token
         self._session: pkcs11.Session | None = None
 
@@ -133,41 +148,62 @@ class _Session:
             self._session.close()
 
     def encrypt(self, secret: bytes) -> bytes:
-        import pkcs11
+        from pkcs11 import Mechanism, ObjectClass
 
-        return self._with_key(pkcs11.ObjectClass.PUBLIC_KEY, "encrypt", secret)
+        return self._with_key(ObjectClass.PUBLIC_KEY, "RSA", "encrypt", secret, Mechanism.RSA_PKCS_OAEP)
 
     def decrypt(self, sealed: bytes) -> bytes:
-        import pkcs11
+        from pkcs11 import Mechanism, ObjectClass
 
-        return self._with_key(pkcs11.ObjectClass.PRIVATE_KEY, "decrypt", sealed)
+        return self._with_key(ObjectClass.PRIVATE_KEY, "RSA", "decrypt", sealed, Mechanism.RSA_PKCS_OAEP)
 
-    def _with_key(self, kind: "pkcs11.ObjectClass", work: str, data: bytes) -> bytes:
+    def sign(self, data: bytes) -> bytes:
+        """The Ed25519 signature (RFC 8032)."""
+        from pkcs11 import Mechanism, ObjectClass
+
+        return self._with_key(ObjectClass.PRIVATE_KEY, "Ed25519", "sign", data, Mechanism.EDDSA)
+
+    def point(self) -> bytes:
+        """The public key of an Ed25519 key pair, as the token has it: 32 bytes, with or without the head of an OCTET STRING."""
         import pkcs11
         from pkcs11 import exceptions
 
-        assert self._session is not None
         token = self._token
         try:
-            key = self._session.get_key(object_class=kind, label=token.object, id=token.id)
-            done: bytes = getattr(key, work)(data, mechanism=pkcs11.Mechanism.RSA_PKCS_OAEP)
+            key = self._key(pkcs11.ObjectClass.PUBLIC_KEY)
+            if key[pkcs11.Attribute.KEY_TYPE] != pkcs11.KeyType.EC_EDWARDS:
+                raise token.trouble("its key is no Ed25519 key")
+            found: bytes = key[pkcs11.Attribute.EC_POINT]
         except exceptions.NoSuchKey as exc:
-            raise token.trouble(f"it has no such RSA key to {work} with") from exc
+            raise token.trouble("it has no such Ed25519 key") from exc
+        except (exceptions.PKCS11Error, RuntimeError) as exc:
+            raise token.trouble(_said(exc)) from exc
+        return found
+
+    def _key(self, kind: "pkcs11.ObjectClass") -> "pkcs11.Key":
+        assert self._session is not None
+        return self._session.get_key(object_class=kind, label=self._token.object, id=self._token.id)
+
+    def _with_key(
+        self, kind: "pkcs11.ObjectClass", name: str, work: str, data: bytes, mechanism: "pkcs11.Mechanism"
+    ) -> bytes:
+        from pkcs11 import exceptions
+
+        token = self._token
+        try:
+            done: bytes = getattr(self._key(kind), work)(data, mechanism=mechanism)
+        except exceptions.NoSuchKey as exc:
+            raise token.trouble(f"it has no such {name} key to {work} with") from exc
         except (exceptions.PKCS11Error, AttributeError, ValueError) as exc:
             raise token.trouble(f"it does not {work}: {_said(exc)}") from exc
         return done
 
 
-def _split(uri: str, attribute: str) -> tuple[str, str]:
-    name, equals, value = attribute.partition("=")
-    if not equals or not value:
-        raise _unusable(uri, "one of its attributes has no value")
-    return name, value
+@lru_cache(maxsize=64)  # the keys are in memory anyway, and each further question would cost the token a login
+def _opened(uri: str, sealed: bytes) -> bytes:
+    with Session(Token.of(uri)) as session:
+        return session.decrypt(sealed)
 
 
 def _said(exc: Exception) -> str:
     return str(exc) or type(exc).__name__
-
-
-def _unusable(uri: str, why: str) -> LedgerUnavailable:
-    return LedgerUnavailable(f"the station's key is sealed by {uri}: {why}")

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, LargeBinary, event
 
-from station.adapters.ledger import chain
+from station.adapters.ledger import chain, tables
 from station.adapters.ledger.tables import iso
 from station.adapters.system import version
 from station.domain import recorded_row
@@ -72,7 +72,20 @@ class Covered:
     def _plain(self, row: Sequence[object]) -> list[object]:
         if self.while_open and row[self.columns.index("verdict")] is None:
             row = row[: len(self.while_open)]  # which are the first of the columns
-        return [value.hex() if isinstance(value, bytes) else value for value in row]
+        return [_told(value, is_bytes=each) for value, each in zip(row, self._octets(), strict=False)]
+
+    @cache  # noqa: B019  as `_query`
+    def _octets(self) -> tuple[bool, ...]:
+        """Which of the columns hold bytes."""
+        table = tables.metadata.tables[self.table]
+        return tuple(isinstance(table.c[name].type, LargeBinary) for name in self.columns)
+
+
+def _told(value: object, *, is_bytes: bool) -> object:
+    """A value as it is hashed: bytes in hexadecimal. One of another kind than the station writes there is like none that it writes."""
+    if isinstance(value, bytes):
+        return value.hex() if is_bytes else f"bytes {value.hex()}"
+    return f"text {value}" if is_bytes and value is not None else value
 
 
 def _changed(columns: Sequence[str]) -> str:
@@ -116,7 +129,10 @@ TABLES = (
 BY_NAME = {covered.table: covered for covered in TABLES}
 
 _APPEND = "INSERT INTO chain (incarnation, number, event_id, at, type, body, hash) VALUES (0, ?, ?, ?, ?, ?, ?)"
-_HEAD = "SELECT number, hash FROM chain WHERE incarnation = 0 ORDER BY number DESC LIMIT 1"
+_HEAD = (
+    "SELECT number, hash FROM chain WHERE incarnation = 0 AND typeof(number) = 'integer' AND typeof(hash) = 'blob'"
+    " ORDER BY number DESC LIMIT 1"
+)
 _EVENTS = "SELECT id, at, type, attempt_id, body FROM event WHERE id BETWEEN ? AND ?"
 _NAMED = frozenset({"lot"})  # tables whose keys are names
 
@@ -239,4 +255,7 @@ def since(connection: Connection) -> tuple[str, int]:
     row = chain.driver(connection).execute("SELECT at, body FROM chain WHERE incarnation = 0 AND number = 1").fetchone()
     if row is None:
         return "a line that is missing", 0
-    return str(row[0]), int(json.loads(row[1])["after"][EVENT])
+    try:
+        return str(row[0]), int(json.loads(row[1])["after"][EVENT])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return "a line that was changed", 0

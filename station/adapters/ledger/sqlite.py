@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from station.adapters.ledger import driver, schema, scrubbing
+from station.adapters.ledger import driver, recording, schema, scrubbing
 from station.adapters.ledger.register import folder_for
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.troubles import is_held, unavailable
@@ -50,7 +50,7 @@ class Gate(Protocol):
 
 @contextmanager
 def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = None) -> Iterator[Connection]:
-    """The only writing connection, its tables up to date.
+    """The only writing connection, its tables up to date; what it writes gets lines of the ledger's chain.
 
     Raises `LedgerUnavailable`, also while another process has it. Also raises `LedgerDamaged`, and the gate's refusals.
     """
@@ -67,8 +67,11 @@ def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = Non
                     gate.opened(opened)
                 schema.upgrade(opened, keys or StationKeys.of(folder_for(path, None), path))
                 scrubbing.finish(opened, path)
+                with opened.begin():
+                    recording.begin(opened)
 
             connection = stack.enter_context(_waited_for(path, engine, prepare))
+            recording.listen(connection)
         except (OSError, SQLAlchemyError, schema.Refused) as exc:
             raise unavailable(path, exc) from exc
         yield connection
@@ -92,7 +95,7 @@ def reading(path: Path) -> Iterator[Connection]:
     try:
         with _reader(path.absolute()).connect() as connection:
             yield connection
-    except SQLAlchemyError as exc:
+    except (SQLAlchemyError, sqlite3.Error) as exc:
         raise unavailable(path, exc) from exc
 
 
@@ -101,7 +104,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turns database errors of the block into `LedgerUnavailable` or `LedgerDamaged`."""
     try:
         yield
-    except SQLAlchemyError as exc:
+    except (SQLAlchemyError, sqlite3.Error) as exc:  # of the driver itself: the chain is read without SQLAlchemy
         raise unavailable(path, exc) from exc
 
 

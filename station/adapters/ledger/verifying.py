@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from station.adapters.ledger import chain, checkpoints, recording
+from station.adapters.ledger import chain, checkpoints, recording, schema
 from station.adapters.ledger.recording import BY_NAME, EVENT, TABLES, Covered
 from station.domain.checkpoint import NotACheckpoint, Signed, verified
 
@@ -20,8 +20,9 @@ _LINES = (
     "SELECT c.number, c.hash, c.event_id, c.at, c.type, c.body, e.at, e.type, e.attempt_id, e.body"
     " FROM chain AS c LEFT JOIN event AS e ON e.id = c.event_id WHERE c.incarnation = 0 ORDER BY c.number"
 )
-_KEPT = ("attempt", "event", "identity", "pki_request", "unit_event", "lot_event", "intervention", "secrets_deed")
-"""Tables that the station never deletes from, and whose rows are numbered."""
+_COUNTED = "SELECT name, seq FROM sqlite_sequence"
+_ADDED = "SELECT name, sql, type, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name"
+_BYTES = 32  # of a hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,12 @@ def findings(
 ) -> Iterator[Finding]:
     """Everything that differs. `copies` are texts of checkpoints from elsewhere with their places; by `key` if given."""
     raw = chain.driver(connection)
+    raw.text_factory = _text
     raw.execute(
         "CREATE TEMP TABLE newest (name TEXT, key, content TEXT, line INTEGER, PRIMARY KEY (name, key)) WITHOUT ROWID"
     )
     raw.execute("CREATE TEMP TABLE linked (event INTEGER PRIMARY KEY)")
+    yield from _added(raw)
     yield from _lines(raw, said)
     yield from _events(raw, said)
     for covered in TABLES:
@@ -68,9 +71,27 @@ def findings(
     yield from _checkpoints(connection, said, copies, key)
 
 
+def _text(octets: bytes) -> str | bytes:
+    """A text of the file, which may be none: then its bytes, which no text equals."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets
+
+
+def _added(raw: sqlite3.Connection) -> Iterator[Finding]:
+    """Triggers and views that are not the station's: its own connection would carry out what they say, and record that."""
+    ours = {each.strip() for each in schema.statements()}
+    for name, statement, kind, table in raw.execute(_ADDED):
+        if statement not in ours:
+            yield Finding(
+                None, f"{kind} {name} of {table} is not the station's: what it does looks as if the station did it"
+            )
+
+
 def _lines(raw: sqlite3.Connection, said: Verified) -> Iterator[Finding]:
     base = raw.execute("SELECT number, hash FROM chain_base WHERE incarnation = 0").fetchone()
-    if base is None or (base[0], bytes(base[1])) != (0, chain.GENESIS):
+    if base != (0, chain.GENESIS):
         yield Finding(None, "the chain's beginning is missing or was changed (table chain_base, incarnation 0)")
     follower = _Follower(raw, said)
     for row in raw.execute(_LINES):
@@ -94,6 +115,18 @@ class _Line:
     event_body: str | None
 
     @property
+    def is_linkable(self) -> bool:
+        """Whether number, event and hash are of their kinds: SQLite takes any value in any column."""
+        numbers = isinstance(self.number, int) and isinstance(self.event, int | None)
+        return numbers and isinstance(self.hash, bytes) and len(self.hash) == _BYTES
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the other columns are, too: a line about an event has nothing in them."""
+        told = (self.at, self.type, self.body)
+        return told == (None, None, None) if self.event is not None else all(isinstance(each, str) for each in told)
+
+    @property
     def name(self) -> str:
         """What the line is about, for people."""
         if self.event is not None:
@@ -102,18 +135,19 @@ class _Line:
         try:
             said = json.loads(self.body or "")
             return f"{said['table']} {said['key']}"
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return str(self.type)
 
     def texts(self) -> tuple[str, str, str] | None:
         """Moment, type and canonical body; None if they cannot be read."""
         if self.event is None:
             return str(self.at), str(self.type), str(self.body)
+        if not all(isinstance(each, str) for each in (self.event_at, self.event_type, self.event_body)):
+            return None
         try:
-            body = json.loads(self.event_body or "")
+            return str(self.event_at), str(self.event_type), chain.ENCODER.encode(json.loads(str(self.event_body)))
         except (ValueError, RecursionError):
             return None
-        return str(self.event_at), str(self.event_type), chain.ENCODER.encode(body)
 
 
 class _Follower:
@@ -128,12 +162,17 @@ class _Follower:
 
     def follow(self, line: _Line) -> Iterator[Finding]:
         before, computed = self.hash, self._computed
+        if not line.is_linkable:
+            yield Finding(None, f"the line after line {self.number} was changed: a value in it is of another kind")
+            return
+        if not line.is_whole:
+            yield Finding(line.number, "it was changed: a value in it is of another kind, or belongs to its event")
         if (missing := line.number - self.number - 1) > 0:
             which = (
                 f"line {line.number - 1} is" if missing == 1 else f"lines {self.number + 1} to {line.number - 1} are"
             )
             yield Finding(line.number, f"{which} missing before it")
-        self.number, self.hash = line.number, bytes(line.hash)
+        self.number, self.hash = line.number, line.hash
         yield from self._linked(line, before, computed, missing)
         if line.event is not None:
             self._raw.execute("INSERT OR IGNORE INTO linked VALUES (?)", (line.event,))
@@ -149,7 +188,7 @@ class _Follower:
         texts = line.texts()
         if texts is None:
             self._computed = self.hash
-            yield Finding(line.number, f"{line.name} was changed: it is no JSON")
+            yield Finding(line.number, f"{line.name} was changed: a value in it is of another kind, or it is no JSON")
             return
         text = chain.line_text(line.number, line.attempt, texts)
         self._computed = hashlib.sha256(before + text).digest()
@@ -175,13 +214,16 @@ class _Follower:
                 self._raw.execute("INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?)", row)
             else:
                 yield Finding(line.number, f"a line of an unknown type, {line.type}, was inserted or changed")
-        except (ValueError, TypeError, KeyError, sqlite3.Error):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, sqlite3.Error):
             yield Finding(line.number, f"its {line.type} cannot be read: it was changed")
 
 
 def _events(raw: sqlite3.Connection, said: Verified) -> Iterator[Finding]:
-    """Events that no line covers."""
-    query = "SELECT id, type, attempt_id FROM event WHERE id > ? AND NOT EXISTS (SELECT 1 FROM linked WHERE event = id) ORDER BY id"
+    """Events that no line covers. The station counts from 1."""
+    query = (
+        "SELECT id, type, attempt_id FROM event WHERE NOT id BETWEEN 1 AND ? AND NOT EXISTS"
+        " (SELECT 1 FROM linked WHERE event = id) ORDER BY id"
+    )
     for number, kind, attempt in raw.execute(query, (said.after_event,)):
         yield Finding(
             None, f"event {number} ({kind} of attempt {attempt}) has no line: something else than the station wrote it"
@@ -226,29 +268,28 @@ def _of(raw: sqlite3.Connection, covered: Covered, key: object) -> str:
 
 
 def _is_older(key: object, after: object) -> bool:
-    """Whether a row is from before the chain."""
+    """Whether a row is from before the chain. The station counts from 1."""
     if isinstance(after, list):
         return key in after
-    return isinstance(key, int) and isinstance(after, int) and key <= after
+    return isinstance(key, int) and isinstance(after, int) and 0 < key <= after
 
 
 def _cut(raw: sqlite3.Connection) -> Iterator[Finding]:
-    """Tables whose newest rows are not there any more."""
-    for table in _KEPT:
-        given = raw.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-        (last,) = raw.execute(f'SELECT coalesce(max(id), 0) FROM "{table}"').fetchone()  # noqa: S608  names of this module
-        if given is not None and given[0] != last:
+    """Tables whose newest rows are not there any more. The station removes none from those whose rows SQLite counts."""
+    for table, given in raw.execute(_COUNTED).fetchall():
+        if table != EVENT and table not in BY_NAME:
+            continue
+        (last,) = raw.execute(f'SELECT coalesce(max(id), 0) FROM "{table}"').fetchone()  # noqa: S608  names of `recording`
+        if given != last:
             yield Finding(
-                None, f"{table}: the newest row is {last}, and the ledger has had {given[0]}: the end was cut off"
+                None, f"{table}: the newest row is {last}, and the ledger has had {given}: the end was cut off"
             )
 
 
 def _checkpoints(
     connection: Connection, said: Verified, copies: Sequence[tuple[str, bytes]], key: bytes | None
 ) -> Iterator[Finding]:
-    own = (
-        (f"the ledger's checkpoint of line {number}", text.encode()) for number, text in checkpoints.texts(connection)
-    )
+    own = ((f"the ledger's checkpoint of line {number}", text) for number, text in checkpoints.texts(connection))
     for place, text in (*own, *copies):
         said.checkpoints += 1
         try:
@@ -268,7 +309,10 @@ def _is_of_before(connection: Connection, signed: Signed) -> bool:
     """Whether a person has accepted a later checkpoint of the same lost end."""
     raw = chain.driver(connection)
     for number, text in raw.execute("SELECT number, checkpoint FROM audit_decision ORDER BY id"):
-        accepted = Signed.read(text).checkpoint
+        try:
+            accepted = Signed.read(text).checkpoint
+        except NotACheckpoint:
+            continue  # it was changed, and was named
         point = signed.checkpoint
         if accepted.ledger == point.ledger and number < point.number <= accepted.number and point.at <= accepted.at:
             return True

@@ -72,8 +72,12 @@ class Post:
                     method, url, data=body, headers=headers, allow_redirects=False, timeout=whole, ssl=self._tls()
                 ) as answer,
             ):
-                content = await answer.content.read(LONGEST_ANSWER)
-                return Reply(answer.status, answer.reason or "", answer.headers, content)
+                content = bytearray()
+                async for piece in answer.content.iter_any():
+                    content += piece
+                    if len(content) >= LONGEST_ANSWER:
+                        break
+                return Reply(answer.status, answer.reason or "", answer.headers, bytes(content[:LONGEST_ANSWER]))
         except TimeoutError as exc:
             raise NoAnswer(f"no answer within {within:g} s") from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:

@@ -92,7 +92,8 @@ class CertificateList:
         return None
 
     async def _page(self, list_name: str, after: str) -> list[Entry] | None:
-        query = f"list=true&limit={PAGE}" + f"&after={after}" * bool(after)
+        # OpenBao stores serial numbers with hyphens, lists them with colons, and compares `after` with what it stores.
+        query = f"list=true&limit={PAGE}" + f"&after={after.replace(':', '-')}" * bool(after)
         try:
             answer = await self._session.question(f"v1/{self._mount}/{list_name}?{query}")
         except AnswerUnusable:  # longer than any answer may be

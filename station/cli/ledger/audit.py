@@ -104,7 +104,7 @@ def show(ledger: LedgerOption = None, config: ConfigOption = None) -> None:
     say(f"chain {there.chain}, since {there.since}{_after(there.after_event)}")
     say(f"line {there.number}: {there.hash.hex()}")
     if there.newest is None:
-        say("no checkpoint: [audit] signing_key signs them")
+        say("no checkpoint: the key of [audit] signs them")
         return
     point = there.newest.checkpoint
     say(f"checkpoint of line {point.number}, {point.at:%Y-%m-%dT%H:%M:%SZ}, by the key {there.newest.public_key.hex()}")
@@ -167,7 +167,7 @@ def _own_key(loaded: Config | None) -> bytes | None:
     if loaded is None:
         return None
     try:
-        key = checkpoint_file.signing_key(loaded.audit.signing_key)
+        key = checkpoint_file.signing_key(loaded.audit.signing_key, loaded.audit.signing_token)
     except KeyUnusable as exc:
         raise control.CommandRefused(str(exc)) from exc
     return None if key is None else key.public_key().public_bytes_raw()

@@ -144,9 +144,9 @@ def show(file: FileArgument, json_wanted: JsonOption = False) -> None:
         say_json({**told, **head, "members": members, "components": components})
         return
     say(f"lot {head.get('lot')}: made {made_at}, signed by the key {key.hex()}, not judged")
-    for name in ("record", "balance", "tools", "recipes", "images", "mistakes"):
-        say(f"{name}: {evidence_members.short(head.get(name))}")
-    say(f"exceptions: {evidence_members.short(told['exceptions'])}", f"audit: {evidence_members.short(audit)}")
+    parts = {name: head.get(name) for name in ("record", "balance", "tools", "recipes", "images", "mistakes")}
+    for name, value in {**parts, "exceptions": dict(sorted(kinds.items())), "audit": audit}.items():
+        say(*evidence_members.outline(name, value))
     say(*(f"{name}: {counted(size, 'byte')}" for name, size in members.items()))
 
 

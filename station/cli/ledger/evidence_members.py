@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +20,10 @@ from station.adapters.system import sbom, version
 from station.cli.judge.inputs import CERTIFICATE, read_der, read_file
 from station.cli.ledger.output import opened
 from station.config import toml_file
+from station.config.audit import AuditSection
 from station.config.line import Config
+from station.daemon import control
+from station.domain.checkpoint import SigningKey
 from station.evidence.form import (
     ATTEMPTS,
     AUDIT,
@@ -38,6 +42,7 @@ from station.evidence.writing import BundleWriter, Sign
 
 Row = Mapping[str, object]
 LONGEST = 2000  # characters of a value on the terminal
+DEEPEST = 6  # names below names; whatever lies deeper stands in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +81,23 @@ class Beside:
 
 def signer(file: Path | None, line: Config | None) -> Signer:
     """The key in this file, else the configuration's. Ends with exit code 2 without one."""
-    named = file if file is not None or line is None else line.audit.signing_key
+    own = AuditSection(signing_key=file) if file is not None or line is None else line.audit
     try:
-        key = checkpoint_file.signing_key(named)
+        key = checkpoint_file.signing_key(own.signing_key, own.signing_token)
     except KeyUnusable as exc:
         raise typer.BadParameter(f"a bundle is signed: {exc}") from exc
     if key is None:
         raise typer.BadParameter(
             "a bundle is signed: name the station's Ed25519 key with --signing-key, or as [audit] signing_key"
         )
-    return Signer(key.public_key().public_bytes_raw(), key.sign)
+    return Signer(key.public_key().public_bytes_raw(), partial(_signed, key))
+
+
+def _signed(key: SigningKey, data: bytes) -> bytes:
+    try:
+        return key.sign(data)
+    except KeyUnusable as exc:  # a token that has gone away since
+        raise control.CommandRefused(f"a bundle is signed: {exc}") from exc
 
 
 def fill(bundle: BundleWriter, found: LotEvidence, beside: Beside, by: Signer) -> int:
@@ -122,10 +134,20 @@ def write_sbom(document: Row, output: Path | None) -> None:
         file.write(json.dumps(document, indent=2) + "\n")
 
 
-def short(value: object) -> str:
-    """A value of a bundle in one line."""
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def outline(name: str, value: object, depth: int = 0) -> Iterator[str]:
+    """A value of a bundle for people: a line for each single value, indented below the names of what it belongs to."""
+    margin = "  " * depth
+    if isinstance(value, Mapping) and value and depth < DEEPEST:
+        yield f"{margin}{name}:"
+        for each, inner in value.items():
+            yield from outline(str(each), inner, depth + 1)
+    elif isinstance(value, list) and depth < DEEPEST and any(isinstance(each, Mapping) for each in value):
+        for number, each in enumerate(value, start=1):
+            yield from outline(f"{name} {number}", each, depth)
+    else:
+        items = value if isinstance(value, list) else [value]
+        text = ", ".join(each if isinstance(each, str) else json.dumps(each) for each in items) if value != {} else ""
+        yield f"{margin}{name}: {text[:LONGEST] + '…' if len(text) > LONGEST else text or 'none'}"
 
 
 def _recipe(recipe: Row, beside: Beside) -> Row:

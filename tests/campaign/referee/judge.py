@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.campaign.canaries import leaks
 from tests.campaign.evidence import Evidence
-from tests.campaign.referee import certificates, figures, outside, units, verdicts
+from tests.campaign.referee import centre, certificates, chain, figures, outside, units, verdicts
 from tests.campaign.referee.violation import Promise, Violation
 
 RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
@@ -13,6 +13,8 @@ RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     units.told_passes,
     units.nothing_twice,
     units.ledgers_agree,
+    centre.passes,
+    centre.nothing_twice,
     certificates.accounted,
     certificates.only_issued,
     certificates.passed_with_theirs,
@@ -21,6 +23,12 @@ RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     verdicts.explained,
     verdicts.followed,
     verdicts.sound,
+    chain.untouched,
+    centre.once,
+    centre.told,
+    centre.heard,
+    centre.counted,
+    centre.certificates,
     outside.labels,
     outside.told,
     figures.flat,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+_ENDS = """SELECT incarnation, number, hash FROM chain AS c WHERE incarnation > 0
+    AND number = (SELECT max(number) FROM chain WHERE incarnation = c.incarnation)"""
 VERDICTS = {"Passed": "pass", "Failed": "fail", "Voided": "void"}
 
 
@@ -103,6 +105,8 @@ class StationLedger:
     """UID and copy of each label that the station says was printed."""
     scrapped: frozenset[str]
     totals: Mapping[str, int]
+    journals: Mapping[int, tuple[int, str]]
+    """The number and hash of the last line that the centre gets, by incarnation; none of a station alone."""
     unfolded: int
     """Bytes of its write-ahead log, which a daemon that has stopped folds in."""
     mistakes: Sequence[str]
@@ -110,10 +114,8 @@ class StationLedger:
 
     @classmethod
     def read(cls, path: Path) -> "StationLedger":
-        log = path.with_name(f"{path.name}-wal")
-        unfolded = log.stat().st_size if log.exists() else 0  # before SQLite looks at it
-        how = "mode=ro" if unfolded else "immutable=1"  # so that reading leaves no file beside it
-        with closing(sqlite3.connect(f"file:{path}?{how}", uri=True)) as connection:
+        unfolded = _unfolded(path)  # before SQLite looks at it
+        with closing(sqlite3.connect(address(path), uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             events: dict[int, list[Event]] = defaultdict(list)
             for row in connection.execute("SELECT attempt_id, type, body FROM event ORDER BY id"):
@@ -156,13 +158,28 @@ class StationLedger:
                     row["uid"] for row in connection.execute("SELECT uid FROM unit_event WHERE type = 'UnitScrapped'")
                 ),
                 dict(zip(*_totals(connection), strict=True)),
+                {row["incarnation"]: (row["number"], bytes(row["hash"]).hex()) for row in connection.execute(_ENDS)},
                 unfolded,
                 list(_mistakes(connection)),
             )
 
+    @property
+    def station(self) -> str:
+        return self.path.parent.name
+
     def uid_of_key(self) -> dict[str, str]:
         """The board whose key it was, for each key for which a certificate was asked."""
         return {each.key: each.uid for each in self.requests}
+
+
+def address(path: Path) -> str:
+    """The file as SQLite opens it without leaving a file beside it, unless there is one."""
+    return f"file:{path}?{'mode=ro' if _unfolded(path) else 'immutable=1'}"
+
+
+def _unfolded(path: Path) -> int:
+    log = path.with_name(f"{path.name}-wal")
+    return log.stat().st_size if log.exists() else 0
 
 
 def _attempt(row: sqlite3.Row, events: Sequence[Event]) -> Attempt:

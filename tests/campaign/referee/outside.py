@@ -2,13 +2,13 @@
 """What labels and the MES's receiver say, compared with boards and ledgers. Pure."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from tests.campaign.evidence import Entry, Evidence
 from tests.campaign.referee.boards import Board
 from tests.campaign.referee.ledgers import Attempt
-from tests.campaign.referee.units import by_board
+from tests.campaign.referee.units import by_board, identities
 from tests.campaign.referee.violation import Promise, Violation
 from tests.line.lot_count import Print, passcode_of
 
@@ -19,25 +19,28 @@ def labels(evidence: Evidence) -> Iterator[Violation]:
     for each in evidence.prints:
         if each.serial_number is not None:
             of_unit[each.serial_number].append(each)
+    makers = Counter(
+        uid for ledger in evidence.ledgers for uid in {each.uid for each in ledger.attempts if each.verdict == "pass"}
+    )
     for board in evidence.boards:
-        for wrong in _wrong(board, of_unit.get(board.serial_number or "", [])):
+        for wrong in _wrong(board, of_unit.get(board.serial_number or "", []), makers[board.uid]):
             yield Violation(Promise.LABELS, wrong)
     yield from _as_the_ledgers_say(evidence, of_unit)
 
 
-def _wrong(board: Board, prints: Sequence[Print]) -> Iterator[str]:
-    """What is wrong with the labels of one board."""
+def _wrong(board: Board, prints: Sequence[Print], makers: int) -> Iterator[str]:
+    """What is wrong with the labels of one board. Each of its makers, the stations that passed it, counts its own copies."""
     if len({each.code for each in prints}) > 1:
         yield f"the labels of {board.serial_number} have different codes"
     elif prints and not board.opens_by(passcode_of(prints[-1].code or "")):
         yield f"the label of {board.serial_number} does not open it"
-    if len({each.copy for each in prints}) < len(prints):
+    if any(times > max(makers, 1) for times in Counter(each.copy for each in prints).values()):
         yield f"two labels of {board.serial_number} are the same copy"
 
 
 def _as_the_ledgers_say(evidence: Evidence, of_unit: Mapping[str, Sequence[Print]]) -> Iterator[Violation]:
     """Each label is of a known unit, each that was printed is there, and each passed unit has one where that is required."""
-    serial_numbers = {each.uid: each.serial_number for ledger in evidence.ledgers for each in ledger.identities}
+    serial_numbers = {uid: each.serial_number for uid, each in identities(evidence).items()}
     for number in sorted(of_unit.keys() - serial_numbers.values()):
         yield Violation(Promise.LABELS, f"{number} has a label, and no ledger knows it")
     passed = {uid for uid, attempts in by_board(evidence).items() if attempts[-1].verdict == "pass"}

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from tests.campaign.evidence import Evidence
 from tests.campaign.referee.boards import DISCRIMINATOR, KEY, MANUFACTURED, ROTATING, SALT, VERIFIER, Board
-from tests.campaign.referee.ledgers import Attempt
+from tests.campaign.referee.ledgers import Attempt, Identity
 from tests.campaign.referee.violation import Promise, Violation
 
+RESERVED = "reserved"  # the state of an identity that is on no board yet
 SPOILERS = frozenset({"factory_data_erased"})  # faults of the bench that spoil a finished board
 
 
@@ -24,9 +25,25 @@ def by_board(evidence: Evidence) -> dict[str, list[Attempt]]:
     return found
 
 
+def identities(evidence: Evidence) -> dict[str, Identity]:
+    """The identity of each unit: that of the station which came furthest with it."""
+    found: dict[str, Identity] = {}
+    for identity in (each for ledger in evidence.ledgers for each in ledger.identities):
+        if identity.uid not in found or found[identity.uid].state == RESERVED:
+            found[identity.uid] = identity
+    return found
+
+
+def burned(evidence: Evidence) -> frozenset[str]:
+    """Serial numbers that a station had ready for a board that another one made, before the centre had heard of it: no board has them."""
+    ours = {identity.serial_number for identity in identities(evidence).values()}
+    ready = (each for ledger in evidence.ledgers for each in ledger.identities if each.state == RESERVED)
+    return frozenset(each.serial_number for each in ready) - ours
+
+
 def false_passes(evidence: Evidence) -> Iterator[Violation]:
     """Each unit whose last verdict is a pass would be commissioned, and is the unit that the ledger has."""
-    identities = {each.uid: each for ledger in evidence.ledgers for each in ledger.identities}
+    known_as = identities(evidence)
     for uid, attempts in by_board(evidence).items():
         board, last = evidence.by_uid.get(uid), attempts[-1]
         passes = [each for each in attempts if each.verdict == "pass"]
@@ -38,7 +55,7 @@ def false_passes(evidence: Evidence) -> Iterator[Violation]:
         operational = evidence.operational & frozenset(last.images.values())
         for flaw in (*board.flaws(operational, evidence.pki.paa), *_of_no_product(evidence, board)):
             yield Violation(Promise.NO_FALSE_PASS, f"{last.name}: {_named(board)} has {flaw}")
-        identity = identities.get(uid)
+        identity = known_as.get(uid)
         if identity is None:
             yield Violation(Promise.NO_FALSE_PASS, f"{last.name}: no ledger has an identity for {_named(board)}")
             continue
@@ -106,9 +123,11 @@ def ledgers_agree(evidence: Evidence) -> Iterator[Violation]:
     """No serial number is of two units in the ledgers, and no unit ever had two."""
     owners: dict[str, set[str]] = defaultdict(set)
     numbers: dict[str, set[str]] = defaultdict(set)
+    never = burned(evidence)
     for uid, number in _owned(evidence):
         owners[number].add(uid)
-        numbers[uid].add(number)
+        if number not in never:
+            numbers[uid].add(number)
     for board in evidence.boards:
         if board.serial_number is not None and board.uid in numbers:
             numbers[board.uid].add(board.serial_number)

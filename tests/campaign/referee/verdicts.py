@@ -98,12 +98,12 @@ def _boards(evidence: Evidence, attempt: Attempt) -> Iterator[Board]:
 
 
 def followed(evidence: Evidence) -> Iterator[Violation]:
-    """Each board that no person has taken off the line has a pass at its end, and none has a void at its end."""
+    """Each board that no person has taken off the line has a pass; an id that the bench has feigned is of no board."""
     stories = by_board(evidence)
     scrapped = {uid for ledger in evidence.ledgers for uid in ledger.scrapped}
     for uid, attempts in stories.items():
         board = evidence.by_uid.get(uid)
-        if uid in scrapped or (board is not None and board.number in evidence.story.away):
+        if uid in scrapped | evidence.feigned or (board is not None and board.number in evidence.story.away):
             continue
         verdicts = [each.verdict for each in attempts]
         if "pass" not in verdicts:

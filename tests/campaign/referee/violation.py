@@ -18,6 +18,8 @@ class Promise(StrEnum):
     CERTIFICATES = "certificates are accounted for"
     ISSUED = "boards and ledgers have only issued certificates"
     LEDGER_SOUND = "the ledger is sound"
+    UNTOUCHED = "no record was changed"
+    CENTRE = "the centre has what the stations have"
     LABELS = "labels are those of their units"
     TOLD = "the MES has what the ledger has"
     NOTHING_LEFT = "nothing is left behind"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line under load: `make soak`, or `python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5`.
+"""A line under load: `make thousand`, or `python -m tests.line.thousand --boards 1000 --slots 16 --pulls 0.5`.
 
 Each slot has an operator who works at his own pace. With --pulls, boards are pulled at random moments, and some
 bounce: they are back within two milliseconds. At the end the ledger is checked.
@@ -47,7 +47,7 @@ class Operator:
 
 
 @dataclass
-class Soak:
+class Thousand:
     """One run: the number of boards still to come, and the observations."""
 
     line: Line
@@ -160,27 +160,27 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def judged(soak: Soak) -> list[str]:
+def judged(run: Thousand) -> list[str]:
     """The mistakes of the run, by the ledger; prints its counts."""
-    with sqlite3.connect(f"file:{soak.line.folder / 'ledger.sqlite'}?mode=ro", uri=True) as ledger:
+    with sqlite3.connect(f"file:{run.line.folder / 'ledger.sqlite'}?mode=ro", uri=True) as ledger:
         ends = Counter(ledger.execute("SELECT verdict, fault FROM attempt"))
         passes = Counter(uid for (uid,) in ledger.execute("SELECT uid FROM attempt WHERE verdict = 'pass'"))
         identities = ledger.execute("SELECT count(*), count(DISTINCT serial_number) FROM identity").fetchone()
     for (verdict, fault), number in sorted(ends.items(), key=str):
         _say(f"{number:6} {verdict} {fault or ''}")
     _say(
-        f"{identities[0]} identities, descriptors {soak.descriptors[0]} after a quarter and {soak.descriptors[-1]} at last"
+        f"{identities[0]} identities, descriptors {run.descriptors[0]} after a quarter and {run.descriptors[-1]} at last"
     )
     wrong = [
         f"{number} attempts ended {verdict} by {fault}"
         for (verdict, fault), number in ends.items()
-        if verdict != "pass" and not (soak.pulls and fault == PULLED)
+        if verdict != "pass" and not (run.pulls and fault == PULLED)
     ]
-    if soak.out_of_service:
-        wrong.append(f"slots were out of service: {', '.join(soak.out_of_service)}")
-    if identities[0] != identities[1] or any(number > 1 + soak.bounced for number in passes.values()):
+    if run.out_of_service:
+        wrong.append(f"slots were out of service: {', '.join(run.out_of_service)}")
+    if identities[0] != identities[1] or any(number > 1 + run.bounced for number in passes.values()):
         wrong.append("a serial number stands twice")
-    if soak.descriptors[-1] > soak.descriptors[0] + 2:
+    if run.descriptors[-1] > run.descriptors[0] + 2:
         wrong.append("the daemon has more descriptors open at last than after a quarter")
     return wrong
 
@@ -198,10 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with patch.dict(os.environ, PATIENT_DEADLINES), tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "line"
         with Line.standing(place, asked.slots, seed=asked.seed) as line:
-            soak = Soak(line, asked.boards, asked.pulls, random.Random(asked.seed))
-            soak.run(asked.slots)
-        wrong = judged(soak)
-    _say(json.dumps({"boards": asked.boards, "pulled": soak.pulled, "seconds": round(time.monotonic() - began, 1)}))
+            run = Thousand(line, asked.boards, asked.pulls, random.Random(asked.seed))
+            run.run(asked.slots)
+        wrong = judged(run)
+    _say(json.dumps({"boards": asked.boards, "pulled": run.pulled, "seconds": round(time.monotonic() - began, 1)}))
     for line_ in wrong:
         _say(f"wrong: {line_}")
     return 1 if wrong else 0

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.line import soak
+from tests.line import thousand
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -11,4 +11,4 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 @pytest.mark.parametrize("pulls", ["0", "0.5"], ids=["calm", "pulled"])
 def test_a_line_stays_in_order(pulls: str, secrets_folder: object) -> None:
     """All boards that stay pass, no slot goes out of service for a pulled board, and no descriptor stays open."""
-    assert soak.main(["--boards", "80", "--slots", "8", "--pulls", pulls, "--seed", "7"]) == 0
+    assert thousand.main(["--boards", "80", "--slots", "8", "--pulls", pulls, "--seed", "7"]) == 0

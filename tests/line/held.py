@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`station`, which stands still at a moment until it is told to go on: `python -m tests.line.held run --config …`.
+
+The moments are those of `tests/line/struck.py`, and those around each commit of an attempt, by the rows that it adds. While the
+daemon stands still, others kill it or what it works with.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+from sqlalchemy import PoolProxiedConnection
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from station import __main__ as station
+from tests.line import struck
+
+REACHED, GO = "reached", "go"
+WITHIN = 600.0  # of somebody who tells it to go on; nobody does if the run has died
+LOOKED_EVERY = 0.005
+VERDICTS = frozenset({"Passed", "Failed", "Voided"})
+ROWS = {
+    "the attempt": "SELECT count(*) FROM attempt",
+    "the identity": "SELECT count(*) FROM identity",
+    "the request": "SELECT count(*) FROM pki_request",
+    "the certificate": "SELECT count(*) FROM certificate",
+}
+NEWEST, ADDED = "SELECT max(id) FROM event", "SELECT type, body ->> 'step' FROM event WHERE id > ? ORDER BY id"
+
+
+def hold(folder: Path) -> None:
+    """Says that the moment has come, and returns when somebody has told to go on."""
+    (folder / REACHED).touch()
+    over = time.monotonic() + WITHIN
+    while not (folder / GO).exists():
+        if time.monotonic() > over:
+            os._exit(1)
+        time.sleep(LOOKED_EVERY)
+    (folder / GO).unlink()
+
+
+def passing(folder: Path, moment: str) -> None:
+    """Writes the moment down, and stands still if it is the one."""
+    struck.passing(folder, moment, lambda: hold(folder))
+
+
+def added(connection: sqlite3.Connection) -> Iterator[str]:
+    """What the open transaction adds to the ledger that a kill may lose, by names."""
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as committed:
+        for name, count in ROWS.items():
+            if connection.execute(count).fetchone() != committed.execute(count).fetchone():
+                yield name
+        (newest,) = committed.execute(NEWEST).fetchone()
+    for event, step in connection.execute(ADDED, (newest or 0,)):
+        if event == "StepStarted":
+            yield str(step)
+        elif event == "FactoryDataWritten":
+            yield "the factory data"
+        elif event in VERDICTS:
+            yield "the verdict"
+
+
+def watch_attempts(at: Callable[[str], None]) -> None:
+    commit = SQLiteDialect_pysqlite.do_commit
+
+    def do_commit(dialect: SQLiteDialect_pysqlite, connection: DBAPIConnection) -> None:
+        now = list(_added(connection))
+        for each in now:
+            at(f"before {each}")
+        commit(dialect, connection)  # type: ignore[no-untyped-call]  # the library has no type for it
+        for each in now:
+            at(f"after {each}")
+
+    patch.object(SQLiteDialect_pysqlite, "do_commit", do_commit).start()
+
+
+def _added(connection: DBAPIConnection) -> list[str]:
+    """Nothing of a connection that only reads, or before the ledger has its tables."""
+    assert isinstance(connection, PoolProxiedConnection)
+    driver = connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    if not driver.total_changes:
+        return []
+    try:
+        return list(added(driver))
+    except sqlite3.OperationalError:
+        return []
+
+
+def main() -> None:
+    folder = Path(os.environ[struck.FOLDER])
+
+    def at(moment: str) -> None:
+        passing(folder, moment)
+
+    struck.watch(folder, at)
+    watch_attempts(at)
+    station.main()
+
+
+if __name__ == "__main__":
+    main()
