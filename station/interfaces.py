@@ -11,7 +11,7 @@ from station.domain.attempt import Attempt, Event, Phase, Record, RouteChecked, 
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, OnboardingSecrets
-from station.domain.issuance import Asked
+from station.domain.issuance import Asked, KeyRecord
 from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
 from station.domain.shared import Claim
@@ -247,8 +247,8 @@ class AttemptLedger(Protocol):
     @property
     def attempt(self) -> Attempt: ...
 
-    def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
-        """Journals the step durably before its body runs, and its end with its seconds."""
+    def step(self, phase: Phase, *intents: Record) -> AbstractAsyncContextManager[None]:
+        """Journals the step and its intents durably before its body runs, and its end with its seconds."""
 
     async def record(self, event: Record) -> None:
         """Journals an event; it is durable at the latest when the next step begins, or its verdict is."""
@@ -316,8 +316,8 @@ class IssuanceJournal(Protocol):
     def trouble(self) -> LineFault | None:
         """The fault for which every call is waiting, or None while the journal can be written."""
 
-    async def issued(self, key: str, uid: UID) -> Credentials | None:
-        """The certificate issued for this key, if any; raises `KeyShared` if another board has it."""
+    async def of_key(self, key: str, uid: UID) -> KeyRecord:
+        """What there is of this board's key; raises `KeyShared` if another board has its certificate."""
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         """Records a request durably; call it before sending. Returns the number of earlier requests for this key without an answer.

@@ -25,6 +25,8 @@ from station.web.catalogue import ENTRIES
 from station.web.door import About
 from station.web.hub import planned_by
 
+_AT_WORK = (Running, Recording)  # a tuple: `Running | Recording` makes a type at each look
+
 
 class PageDoor:
     """The page's way to line, slots and ledger (`web.door.Door`)."""
@@ -41,6 +43,9 @@ class PageDoor:
         recipe = parts.recipe
         product = recipe.product.get(Tag.PRODUCT_NAME) if isinstance(recipe, Recipe) else None
         self._lot = recipe.lot_name if isinstance(recipe, Recipe) else None
+        self._told: object = None
+        """What `_shown` was made of."""
+        self._shown = self._line_shown()
         self._reader = BoardReader(parts.config.ledger, self._lot)
         self.about = About(
             station=parts.config.station.name,
@@ -52,6 +57,12 @@ class PageDoor:
         )
 
     def line(self) -> models.Line:
+        told = self._line.paused_by, self._line.draining, self._line.goes_on_by_itself
+        if self._told != told:  # asked ten times a second
+            self._told, self._shown = told, self._line_shown()
+        return self._shown
+
+    def _line_shown(self) -> models.Line:
         status = LineStatus.of(self._line)
         entry = ENTRIES[status.fault] if status.fault else None
         act = None if entry is None else Act.WAIT if self._line.goes_on_by_itself else Act.ENGINEER
@@ -65,6 +76,8 @@ class PageDoor:
 
     def marks(self) -> Mapping[str, object]:
         paused = self._line.paused_by is not None
+        if not self._labels.are_shown:
+            return {name: _mark(slot, paused=paused) for name, (slot, _) in self._slots.items()}
         return {
             name: (_mark(slot, paused=paused), self._labels.of(passed_in(slot)))
             for name, (slot, _) in self._slots.items()
@@ -78,7 +91,7 @@ class PageDoor:
         attempt = slot.state.journal.attempt if isinstance(slot.state, Running | Recording) else None
         procedure = attempt.procedure.value if attempt is not None and attempt.procedure is not None else None
         return models.Slot(
-            **{field: getattr(status, field) for field in SlotStatus.model_fields},
+            **vars(status),
             procedure=procedure,
             step_seconds=status.in_step(),
             act=entry.act.value if entry else None,
@@ -159,7 +172,7 @@ class PageDoor:
 def _mark(slot: Slot, *, paused: bool) -> object:
     """Differs once the slot shows something else. Its states are values, replaced whenever they change, so this is cheap."""
     state = slot.state
-    if not isinstance(state, Running | Recording):
+    if not isinstance(state, _AT_WORK):
         return state, slot.service, slot.last, paused
     attempt = state.journal.attempt
     at = (attempt.phase, attempt.uid, attempt.procedure, len(attempt.seconds))

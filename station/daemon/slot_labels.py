@@ -28,6 +28,11 @@ class SlotLabels:
         self._known: Mapping[UID, UnitLabel] = {}
         self._seen: tuple[frozenset[UID], int] | None = None
 
+    @property
+    def are_shown(self) -> bool:
+        """Whether any unit here can have a label that the page shows."""
+        return self._plan is not None
+
     def of(self, uid: UID | None) -> tuple[LabelStage, str | None]:
         """The label of one of these units, and the serial number on it. Cheap: it is asked ten times a second."""
         if uid is None or self._plan is None:

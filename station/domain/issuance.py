@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from station.domain.credentials import Credentials
+
 # Requests for one key whose answers were lost, over all attempts and restarts. Each may have bought a certificate.
 MOST_UNANSWERED = 2
 EXPIRES_SOON = 30  # days that the station's own certificate is valid, below which the station warns
@@ -23,6 +25,18 @@ class Asked:
     def exhausted(self) -> bool:
         """Whether a further request could buy one certificate too many."""
         return self.unanswered >= MOST_UNANSWERED
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What the ledger has of one board's key."""
+
+    credentials: Credentials | None = None
+    """The certificate issued for it."""
+    asked: Asked = Asked()
+    """What the PKI owes the board."""
+    lost: bool = False
+    """Whether the answer to a request for it was lost, even if the board has been excused for that."""
 
 
 class OrphanKind(StrEnum):

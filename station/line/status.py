@@ -3,9 +3,9 @@
 
 import time
 from datetime import datetime
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_serializer, field_validator
 
 from station.domain.attempt import VERDICTS, Attempt, Phase
 from station.domain.intervention import Intervention
@@ -29,14 +29,22 @@ from station.line.states import (
 )
 
 
+def _encodable(value: str) -> str:
+    """A device's name may contain bytes that are not UTF-8, which JSON cannot represent."""
+    return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+
+
+_Named = Annotated[str, AfterValidator(_encodable)]
+"""Text from outside the station."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     @field_validator("*")
     @classmethod
-    def _encodable(cls, value: object) -> object:
-        """A device's name may contain bytes that are not UTF-8, which JSON cannot represent."""
-        return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+    def _all_encodable(cls, value: object) -> object:
+        return _encodable(value) if isinstance(value, str) else value
 
 
 class LineStatus(_Model):
@@ -185,22 +193,24 @@ class HoldStatus(_Model):
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class SlotStatus(_Model):
+class SlotStatus(BaseModel):
     """One slot, under the keys that the log uses."""
 
-    slot: str
+    model_config = ConfigDict(frozen=True)
+
+    slot: _Named
     state: str
     service: str
     """`in`, `out` of service, or on `trial`: the next board decides."""
-    path: str
-    probe: str | None
-    tty: str | None
+    path: _Named
+    probe: _Named | None
+    tty: _Named | None
     attempt: int | None
     step: str | None
     verdict: str | None
     uid: str | None
     fault: str | None
-    reason: str | None
+    reason: _Named | None
     held: HoldStatus | None
     """None unless a person holds the slot."""
     seconds: float

@@ -96,8 +96,8 @@ class AnnouncedAttempt:
     def attempt(self) -> Attempt:
         return self._ledger.attempt
 
-    def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
-        return self._ledger.step(phase)
+    def step(self, phase: Phase, *intents: Record) -> AbstractAsyncContextManager[None]:
+        return self._ledger.step(phase, *intents)
 
     async def record(self, event: Record) -> None:
         await self._ledger.record(event)

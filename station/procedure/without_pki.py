@@ -28,8 +28,7 @@ async def provision_by_partner(job: Job, unit: Recognised) -> None:
 
     async with job.bench.partner(job.recipe) as partner:
         async with job.programmer.invocation(factory_data, provisioner) as programmer:
-            async with job.ledger.step(Phase.FLASH_DATA):
-                await job.ledger.record(FactoryDataWritten())
+            async with job.ledger.step(Phase.FLASH_DATA, FactoryDataWritten()):
                 await programmer.written(factory_data)
 
             async with job.ledger.step(Phase.FLASH_PROVISIONER):

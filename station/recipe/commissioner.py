@@ -23,14 +23,20 @@ class Commissioner:
     """The expected vendor and product id; None takes those in the factory data."""
 
     def check(
-        self, data: FactoryData, at: datetime, *, passcode: Passcode | None = None, key_in_flash: bool | None = None
+        self,
+        data: FactoryData,
+        at: datetime,
+        *,
+        passcode: Passcode | None = None,
+        passcode_proven: bool = False,
+        key_in_flash: bool | None = None,
     ) -> Credentials:
         """Checks the read-back of a board at the time `at` and returns its certificates; raises the unit's fault.
 
-        A known passcode and a known place of the private key are checked, too.
+        A known passcode and a known place of the private key are checked, too; `passcode_proven`: its verifier has been.
         """
-        examination = self._examination(data, at)
-        check_unit(data, replace(examination, passcode=passcode, key_in_flash=key_in_flash))
+        examination = replace(self._examination(data, at), passcode=passcode, passcode_proven=passcode_proven)
+        check_unit(data, replace(examination, key_in_flash=key_in_flash))
         return Credentials(data.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], data.records[Tag.PAI_CERTIFICATE])
 
     def check_input(self, data: FactoryData, at: datetime) -> None:

@@ -290,10 +290,12 @@ class PlayedLedger:
             self._append(event)
 
     @asynccontextmanager
-    async def step(self, phase: Phase) -> AsyncIterator[None]:
+    async def step(self, phase: Phase, *intents: Record) -> AsyncIterator[None]:
         if steps := self._player.recording.steps:
             await self._player.until(steps.popleft())
         self._append(StepStarted(phase))
+        for event in intents:
+            self._append(event)
         yield
         self._append(StepFinished(phase, 0))
 

@@ -104,10 +104,12 @@ class RecordedJournal:
         return self._journal.attempt
 
     @asynccontextmanager
-    async def step(self, phase: Phase) -> AsyncIterator[None]:
+    async def step(self, phase: Phase, *intents: Record) -> AsyncIterator[None]:
         self._tape.told("step", step=phase.value)
+        for event in intents:
+            self._tape.told("event", **event_entry(event))
         try:
-            async with self._journal.step(phase):
+            async with self._journal.step(phase, *intents):
                 yield
                 self._tape.told("step_ended", step=phase.value)
         except asyncio.CancelledError:

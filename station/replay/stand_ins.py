@@ -37,13 +37,21 @@ class StandInCommissioner(Commissioner):
     """Takes `KEY` for the key of any certificate; everything else it judges itself."""
 
     def check(
-        self, data: FactoryData, at: datetime, *, passcode: Passcode | None = None, key_in_flash: bool | None = None
+        self,
+        data: FactoryData,
+        at: datetime,
+        *,
+        passcode: Passcode | None = None,
+        passcode_proven: bool = False,
+        key_in_flash: bool | None = None,
     ) -> Credentials:
         if data.octets(Tag.DEVICE_ATTESTATION_PRIV_KEY) == KEY and key_in_flash is not False:
             records = dict(data.records)
             del records[Tag.DEVICE_ATTESTATION_PRIV_KEY]
             data, key_in_flash = FactoryData(records), None
-        found = Commissioner.check(self, data, at, passcode=passcode, key_in_flash=key_in_flash)
+        found = Commissioner.check(
+            self, data, at, passcode=passcode, passcode_proven=passcode_proven, key_in_flash=key_in_flash
+        )
         return StoodIn(found.dac, found.pai)
 
 

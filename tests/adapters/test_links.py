@@ -245,3 +245,31 @@ async def test_only_a_link_that_has_changed_is_read_again(serial: Serial, monkey
         serial.link("by-id", "usb-STMicroelectronics_STM32_STLink_066CFF001-if02", 7)
         assert await hotplug.next() == BoardLeft(PATH)
         assert await hotplug.next() == BoardArrived(PATH, "066CFF001", str(serial.root / "ttyACM7"))
+
+
+async def test_only_a_device_behind_a_changed_link_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events tell of every port that comes or goes, so the others' devices are the ones of before."""
+    host, read = Host(tmp_path, kernel=True), list[str]()
+    opened = os.open
+
+    def noted(path: str, *how: int) -> int:
+        read.append(path)
+        return opened(path, *how)
+
+    def come(number: int) -> None:
+        host.plug(number, f"066A{number}")
+        host.place(number)
+        host.name(number, named(f"066A{number}"))
+
+    async with links.watching(host.directory) as hotplug, asyncio.timeout(200):
+        for number in (1, 2):  # the folders are watched from then on
+            come(number)
+            assert await hotplug.next() == host.arrived(number, f"066A{number}")
+        monkeypatch.setattr(os, "open", noted)
+        come(3)
+        assert await hotplug.next() == host.arrived(3, "066A3")
+    numbers = [path for path in read if path.endswith("/dev")]
+    assert numbers
+    assert all("ttyACM3" in path or "1-1.3" in path for path in numbers)

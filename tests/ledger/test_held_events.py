@@ -8,9 +8,9 @@ import pytest
 
 from station.adapters.ledger import Ledger, attempts, identities
 from station.adapters.system.verifiers import VerifierPool
-from station.domain.attempt import Phase, UnitIdentified, Voided
+from station.domain.attempt import FactoryDataWritten, Phase, UnitIdentified, Voided
 from station.faults.line import LotFull
-from tests.builders.bench import begun, rows, target
+from tests.builders.bench import begun, recognised, rows, target
 
 SUMMARY = "SELECT uid, verdict, fault, steps FROM attempt"
 
@@ -66,3 +66,34 @@ async def test_what_a_pulled_board_has_told_is_written_whatever_becomes_of_its_w
         await ledger.rebuild()
     assert rows(path, SUMMARY) == before
     assert before[0][:3] == (str(target(1).uid), "void", "board.removed")
+
+
+async def test_a_step_and_its_intent_are_durable_together_before_its_body_runs(path: Path) -> None:
+    """One commit for both, since nothing happens between them."""
+    async with Ledger.open(path, station="line-1") as ledger, VerifierPool(1000, 1) as secrets:
+        journal = await begun(ledger, secrets)
+        await recognised(journal, 1)
+        before = ledger.status["commits"]
+        async with journal.step(Phase.FLASH_DATA, FactoryDataWritten()):
+            assert ledger.status["commits"] == int(str(before)) + 1
+            assert rows(path, "SELECT type FROM event ORDER BY id DESC LIMIT 2") == [
+                ("FactoryDataWritten",),
+                ("StepStarted",),
+            ]
+
+
+async def test_a_boards_past_and_its_identity_are_one_look(path: Path) -> None:
+    """Whoever asks for the identity next gets it as it was then, and whoever asks once more as it is."""
+    async with Ledger.open(path, station="line-1") as ledger, VerifierPool(1000, 1) as secrets:
+        identity = await recognised(await begun(ledger, secrets), 1)
+        journal = await begun(ledger, secrets, slot="2")
+        async with journal.step(Phase.RECOGNISE):
+            await journal.past_of(target(1).uid)
+            commits = ledger.status["commits"]
+            found = await journal.find_identity(target(1).uid)
+            assert ledger.status["commits"] == commits
+            again = await journal.find_identity(target(1).uid)
+            assert ledger.status["commits"] != commits
+    assert found is not None
+    assert found == again
+    assert found.serial_number == identity.serial_number

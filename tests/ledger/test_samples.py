@@ -263,3 +263,14 @@ async def test_the_daemon_adds_and_removes(ledger: Ledger, path: Path, line: Lin
     told = await asyncio.to_thread(station, "samples", "list", "--json", "--ledger", path)
     (found,) = json.loads(told.stdout)["samples"]
     assert (found["verdict"], found["fault"], found["account"], found["good"]) == ("fail", "board.silent", "anna", None)
+
+
+async def test_what_is_known_of_the_samples_is_read_anew_once_it_has_changed(ledger: Ledger, secrets: Secrets) -> None:
+    """Every board asks for it, so it is remembered meanwhile."""
+    await unit(ledger, secrets, GOOD)
+    before = await ledger.samples()
+    assert await ledger.samples() is before
+    await ledger.add_sample(target(GOOD).uid, Expected("pass"), ANNA)
+    assert (await ledger.samples()).known == {target(GOOD).uid: Expected("pass")}
+    await ledger.remove_sample(target(GOOD).uid, ANNA)
+    assert (await ledger.samples()).known == {}

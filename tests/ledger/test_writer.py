@@ -6,7 +6,7 @@ import re
 import resource
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,9 +83,11 @@ async def grouped(writer: Writer, *works: UnitOfWork[object]) -> list[object]:
     return [outcome.result() for outcome in outcomes]
 
 
-async def _outcome(writer: Writer, work: UnitOfWork[object]) -> object:
+async def _outcome(
+    writer: Writer, work: UnitOfWork[object], once_durable: Callable[[object], None] | None = None
+) -> object:
     try:
-        return await writer.do(work)
+        return await writer.do(work, once_durable)
     except (ZeroDivisionError, LedgerUnavailable) as exc:
         return exc
 
@@ -105,6 +107,31 @@ async def test_an_error_undoes_its_own_unit_only(connection: Connection, path: P
     assert (first, last) == ("a", "c")
     assert isinstance(error, ZeroDivisionError)
     assert rows(path, KEY) == [("a",), ("c",)]
+
+
+async def test_what_follows_a_durable_unit_is_done_before_its_caller_goes_on(
+    connection: Connection, path: Path
+) -> None:
+    """Its error is its caller's alone, and of a group the newest comes first, which may save the others their own."""
+    seen: list[object] = []
+
+    def refusing(_: object) -> None:
+        raise ZeroDivisionError
+
+    with Writer.running(connection, path) as writer:
+        gate = Gate()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer.do(gate))
+            await gate.reached.wait()
+            done = [group.create_task(writer.do(written(key), seen.append)) for key in "ab"]
+            failed = group.create_task(_outcome(writer, written("c"), refusing))
+            await asyncio.sleep(0)  # each has queued its unit
+            gate.opened.set()
+        assert writer.commits == 2
+    assert [task.result() for task in done] == ["a", "b"]
+    assert seen == ["b", "a"]
+    assert isinstance(failed.result(), ZeroDivisionError)
+    assert rows(path, KEY) == [("a",), ("b",), ("c",)]
 
 
 async def test_a_failing_commit_fails_its_whole_group(connection: Connection, path: Path) -> None:

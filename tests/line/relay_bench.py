@@ -17,7 +17,7 @@ from station.adapters.pki.recovery import Check
 from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
 from station.domain.credentials import Credentials, csr_key
-from station.domain.issuance import MOST_UNANSWERED, Asked
+from station.domain.issuance import MOST_UNANSWERED, Asked, KeyRecord
 from station.domain.target import UID
 from station.faults import LineFault
 from station.faults.line import CredentialsInvalid, LedgerUnavailable
@@ -63,6 +63,9 @@ class Journal:
         self.surplus: list[bytes] = []
         self.waits: dict[str, datetime] = {}
         self.boards: dict[str, UID] = {}
+
+    async def of_key(self, key: str, uid: UID) -> KeyRecord:
+        return KeyRecord(await self.issued(key, uid), await self.asked(uid), await self.is_unanswered(key))
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:  # noqa: ARG002  one board a key
         return self.known.get(key)

@@ -53,8 +53,10 @@ class MemoryLedger:
     adopted: list[tuple[Credentials, UID]] = field(default_factory=list)
 
     @asynccontextmanager
-    async def step(self, phase: Phase) -> AsyncIterator[None]:
+    async def step(self, phase: Phase, *intents: Record) -> AsyncIterator[None]:
         self.attempt = after(self.attempt, StepStarted(phase))
+        for event in intents:
+            await self.record(event)
         yield
 
     async def record(self, event: Record) -> None:

@@ -22,6 +22,9 @@ from station.faults.resources import exhausted, named
 from station.interfaces import BoardArrived, BoardLeft
 
 SETTLED_AFTER = 0.5  # seconds without an event of a port that has no name yet; udev makes a device's links within milliseconds of one another
+GATHERED_FOR = (
+    0.005  # seconds: a look costs with every board that is there, and the links of one board come one after the other
+)
 LOOKS = 20  # in a row, until nothing happens during one; whoever changes links faster is no udev
 
 _CHANGES = Mask.CREATE | Mask.DELETE | Mask.MOVE | Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.ONLYDIR
@@ -56,6 +59,7 @@ class LinksHotplug:
             except TimeoutError:
                 self._scan(settled=True)
             else:
+                await asyncio.sleep(GATHERED_FOR)
                 self._scan(settled=False)
         return self._events.popleft()
 

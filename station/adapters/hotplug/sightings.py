@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from station.adapters.hotplug import usb_devices
@@ -80,21 +81,25 @@ class Memory:
     links: dict[str, Link] = field(default_factory=dict)
     """By their paths."""
     devices: USBDevices | None = None
+    seen: dict[str, tuple[object, Sighting]] = field(default_factory=dict)
+    """The sighting of each USB port, with what it was made of."""
 
     def forget(self, touched: AbstractSet[str]) -> None:
         """Forgets the links of these names."""
         self.links = {path: link for path, link in self.links.items() if link.name not in touched}
 
     def forget_all(self) -> None:
-        self.links, self.devices = {}, None
+        self.links, self.devices, self.seen = {}, None, {}
 
 
 def found(directory: Path, memory: Memory | None = None) -> dict[str, Sighting]:
     """One sighting for each USB port with a serial port, the oldest first; nothing is refused yet. Keeps the `memory` up to date."""
     known = memory or Memory()
-    devices = known.devices = usb_devices.found(usb_devices.beside(directory), known.devices)
     by_id, by_path = (list(_links(directory / name, known.links)) for name in ("by-id", "by-path"))
-    known.links = dict([*by_id, *by_path])
+    changed = {link.tty for path, link in chain(by_id, by_path) if known.links.get(path) is not link}
+    unchanged = {_basename(link.tty) for _, link in by_path if link.tty not in changed}
+    known.links = dict(chain(by_id, by_path))
+    devices = known.devices = usb_devices.found(usb_devices.beside(directory), known.devices, unchanged)
     names = defaultdict[str, list[str]](list)
     for _, link in by_id:
         names[link.tty].append(link.name)
@@ -103,17 +108,27 @@ def found(directory: Path, memory: Memory | None = None) -> dict[str, Sighting]:
         if not devices.are_without(_basename(link.tty)):
             ports[port_of(link.name)].append(link)
     in_order = sorted(ports, key=lambda port: min(link.made for link in ports[port]))
-    return sighted({port: ports[port] for port in in_order}, names, devices)
+    return sighted({port: ports[port] for port in in_order}, names, devices, known.seen)
 
 
 def sighted(
-    ports: Mapping[str, list[Link]], names: Mapping[str, list[str]], devices: USBDevices
+    ports: Mapping[str, list[Link]],
+    names: Mapping[str, list[str]],
+    devices: USBDevices,
+    before: dict[str, tuple[object, Sighting]] | None = None,
 ) -> dict[str, Sighting]:
     """One sighting for each of `ports`, in their order.
 
-    `names`: what by-id calls each serial port, where there is a by-id.
+    `names`: what by-id calls each serial port, where there is a by-id. `before` has the sightings of the last look, of
+    which those stay that would be made of the same, and gets the new ones.
     """
-    seen = {port: _sighting(port, links, names, devices) for port, links in ports.items()}
+    known = {} if before is None else before
+    seen = {}
+    for port, links in ports.items():
+        made_of = [(link, devices.of_tty.get(_basename(link.tty)), names.get(link.tty)) for link in links]
+        if port not in known or known[port][0] != made_of:
+            known[port] = made_of, _sighting(port, links, names, devices)
+        seen[port] = known[port][1]
     placed = {link.tty for links in ports.values() for link in links}
     elsewhere = {tty: names[tty] for tty in names.keys() - placed if not devices.are_without(_basename(tty))}
     return _with_others(seen, elsewhere, devices)

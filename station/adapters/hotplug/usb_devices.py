@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,13 +51,15 @@ def beside(devices: Path) -> Path:
     return devices.parent.parent / "sys"
 
 
-def found(sysfs: Path, before: USBDevices | None = None) -> USBDevices:
+def found(sysfs: Path, before: USBDevices | None = None, unchanged: AbstractSet[str] = frozenset()) -> USBDevices:
     """What the kernel shows now; raises `ResourcesExhausted`, since all boards would seem to have left.
 
-    Of a device that the look `before` has found in the same place, only its number is read.
+    Of a device that the look `before` has found in the same place, only its number is read, and nothing if it is behind
+    one of the serial ports that are `unchanged` since that look.
     """
     ttys, devices = f"{sysfs}/class/tty", f"{sysfs}/bus/usb/devices"
-    look = _Look({} if before is None else before.by_folder)
+    known = USBDevices(known=False, of_tty={}, of_st=[]) if before is None else before
+    look = _Look(known.by_folder, {device.number for tty in unchanged if (device := known.of_tty.get(tty)) is not None})
     of_tty = {
         name: device
         for name in _names(ttys)
@@ -73,18 +76,22 @@ def found(sysfs: Path, before: USBDevices | None = None) -> USBDevices:
 
 
 class _Look:
-    """One look at sysfs, which reads a device that was `known` by its folder and number only that far."""
+    """One look at sysfs, which reads a device that was `known` by its folder and number only that far, and no `unchanged` number."""
 
-    def __init__(self, known: Mapping[str, USBDevice]) -> None:
+    def __init__(self, known: Mapping[str, USBDevice], unchanged: AbstractSet[str]) -> None:
         self._known = known
+        self._unchanged = unchanged
         self.found: dict[str, USBDevice] = {}
 
     def behind(self, port: str) -> USBDevice | None:
         return next((device for above in _ABOVE_PORT if (device := self.device(f"{port}/{above}")) is not None), None)
 
     def device(self, folder: str) -> USBDevice | None:
-        number = _attribute(folder, "dev")
         device = self._known.get(folder)
+        if device is not None and device.number in self._unchanged:
+            self.found[folder] = device
+            return device
+        number = _attribute(folder, "dev")
         if device is None or device.number != number:
             vendor = _attribute(folder, "idVendor") if number else ""
             if not vendor:  # no USB device, or one that is going away at this moment

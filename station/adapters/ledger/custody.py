@@ -176,13 +176,15 @@ class Custody:
         return await self.writer.do(partial(self._looked_after, work))
 
     async def do_once(self, work: UnitOfWork[T]) -> T:
-        """Like `do`, for work that must never be repeated: returns only after the witness has recorded it."""
+        """Like `do`, for work that must never be repeated: returns only after the witness has recorded it.
+
+        The writer's thread tells the witness, which waits for the disk: one record for all work of a group.
+        """
 
         def counted(connection: Connection) -> tuple[T, Mark]:
             return self._looked_after(work, connection), incarnations.advance(connection)
 
-        result, mark = await self.writer.do(counted)
-        await asyncio.to_thread(self._witness.see, mark)  # the witness waits for the disk
+        result, _ = await self.writer.do(counted, lambda told: self._witness.see(told[1]))
         return result
 
     async def do_anyhow(self, work: UnitOfWork[T]) -> T:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal, select, update
 
 from station.adapters.ledger import chain, lots, tables
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import (
     AFTER,
@@ -24,12 +25,12 @@ from station.domain.shared import Rank
 from station.domain.target import UID
 
 _attempt, _identity, _event = tables.attempt, tables.identity, tables.unit_event
-_NEWEST = select(_event.c.type).where(_event.c.uid == bindparam("uid")).order_by(_event.c.id.desc()).limit(1)
+_NEWEST = Prepared(select(_event.c.type).where(_event.c.uid == bindparam("unit")).order_by(_event.c.id.desc()).limit(1))
 
 
 def of(connection: Connection, uid: UID) -> Disposition:
     """Whether the board may be worked on."""
-    name = connection.scalar(_NEWEST, {"uid": str(uid)})
+    name = _NEWEST.scalar(str, connection, {"unit": str(uid)})
     return Disposition.FREE if name is None else AFTER[name]
 
 

@@ -57,6 +57,12 @@ class Prepared:
             return None
         return SimpleNamespace(**{name: value for (name, _), value in zip(self._columns, self._read(row), strict=True)})
 
+    def all(self, connection: Connection, values: Values = NONE) -> list[SimpleNamespace]:
+        """All rows, as `first` has one."""
+        names = [name for name, _ in self._columns]
+        rows = self.run(connection, values).fetchall()
+        return [SimpleNamespace(**dict(zip(names, self._read(row), strict=True))) for row in rows]
+
     def scalar(self, kind: type[T], connection: Connection, values: Values = NONE) -> T | None:
         """The first column of the first row; None if that is NULL, or if there is no row."""
         row: tuple[object, ...] | None = self.run(connection, values).fetchone()

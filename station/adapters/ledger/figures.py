@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table `figure`: of each ended attempt what the numbers of a period need. Written with the verdict, and can be rebuilt."""
 
+from typing import Any
+
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -16,6 +18,7 @@ from sqlalchemy import (
 )
 
 from station.adapters.ledger import tables
+from station.adapters.ledger.driver import Prepared
 from station.domain.attempt import StepStarted
 from station.domain.step_seconds import packed
 
@@ -33,8 +36,8 @@ STEP = (
 """The step that an attempt began last."""
 
 
-_JUDGES = and_(_attempt.c.verdict.in_(["pass", "fail"]), _attempt.c.uid.is_not(None), ~_attempt.c.laboratory)
-_OTHER_JUDGES = and_(_other.c.verdict.in_(["pass", "fail"]), ~_other.c.laboratory)
+_JUDGES = and_(tables.among(_attempt.c.verdict, ["pass", "fail"]), _attempt.c.uid.is_not(None), ~_attempt.c.laboratory)
+_OTHER_JUDGES = and_(tables.among(_other.c.verdict, ["pass", "fail"]), ~_other.c.laboratory)
 
 
 def _judged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -52,21 +55,25 @@ _ENDED = select(
     ),  # a pass has no step that matters, and is most of the rows
     and_(_JUDGES, ~_judged(_other.c.id < _attempt.c.id)).label("first"),
 ).where(_attempt.c.verdict.is_not(None))
-_JUST_ENDED = _ENDED.where(_attempt.c.id == bindparam("number"))
+_JUST_ENDED = Prepared(_ENDED.where(_attempt.c.id == bindparam("number")))
 _NEW = insert(_figure)
-_LATER = select(_other.c.id, _other.c.started_at).where(
-    _OTHER_JUDGES, _other.c.uid == bindparam("uid"), _other.c.id > bindparam("number")
+_NEW_ONE = Prepared(_NEW)
+_LATER = Prepared(
+    select(_other.c.id, _other.c.started_at).where(
+        _OTHER_JUDGES, _other.c.uid == bindparam("board"), _other.c.id > bindparam("number")
+    )
 )
 
 
 def add(connection: Connection, number: int) -> None:
     """Adds an attempt that has just ended. Call this after its columns are written."""
-    row = connection.execute(_JUST_ENDED, {"number": number}).mappings().one()
-    connection.execute(_NEW, _values(row))
-    if not row["first"]:
+    row = _JUST_ENDED.first(connection, {"number": number})
+    assert row is not None
+    _NEW_ONE.run(connection, _values(vars(row)))
+    if not row.first:
         return
     # An attempt that began earlier was judged later: the board's first one is this one, and no longer that one.
-    for later in connection.execute(_LATER, {"uid": row["uid"], "number": number}):
+    for later in _LATER.all(connection, {"board": row.uid, "number": number}):
         is_later = and_(_figure.c.began == tables.milliseconds(later.started_at), _figure.c.id == later.id)
         connection.execute(update(_figure).where(is_later).values(first=False))
 
@@ -81,6 +88,6 @@ def rebuild(connection: Connection) -> None:
         after = rows[-1]["id"]
 
 
-def _values(row: RowMapping) -> dict[str, object]:
+def _values(row: RowMapping | dict[str, Any]) -> dict[str, object]:  # type: ignore[explicit-any]  # what the columns hold
     values = {name: value for name, value in row.items() if name != "started_at"}
     return values | {"began": tables.milliseconds(row["started_at"]), "steps": packed(row["steps"])}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from station.adapters.ledger import chain, events, issuance, leases, lots, sharing, tables, totals, unit_starts
 from station.adapters.ledger.driver import Prepared
@@ -181,39 +181,40 @@ def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
     """The latest confirmation in production, and whether any later attempt on this board began to flash."""
     start = unit_starts.of(connection, str(uid))
     after = 0 if start is None else start.event
-    confirmed = connection.execute(_newest_confirmed(), {"board": str(uid), "after": after}).first()
+    confirmed = _newest_confirmed().first(connection, {"board": str(uid), "after": after})
     if confirmed is not None:
         images, since = frozenset(confirmed.images.values()), confirmed.id
     elif start is not None and start.state is IdentityState.PASSED:
         images, since = start.images, start.event
     else:
         return None
-    touched = connection.execute(_flashed_since(), {"board": str(uid), "event": since}).first() is not None
+    touched = _flashed_since().scalar(int, connection, {"board": str(uid), "event": since}) is not None
     return Confirmation(images, touched)
 
 
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
     """The latest report on the board's coprocessor."""
-    row = connection.execute(_newest_coprocessor(), {"board": str(uid)}).first()
+    row = _newest_coprocessor().first(connection, {"board": str(uid)})
     return None if row is None else events.of(CoprocessorReady, row.body)
 
 
 @cache
-def _newest_confirmed() -> Select[*tuple[object, ...]]:
+def _newest_confirmed() -> Prepared:
     production = _newest_event(Confirmed).where(~_attempt.c.laboratory, _event.c.id > bindparam("after"))
-    return production.with_only_columns(_event.c.id, _attempt.c.images)
+    return Prepared(production.with_only_columns(_event.c.id, _attempt.c.images))
 
 
 @cache
-def _newest_coprocessor() -> Select[*tuple[object, ...]]:
-    return _newest_event(CoprocessorReady).with_only_columns(_event.c.body)
+def _newest_coprocessor() -> Prepared:
+    return Prepared(_newest_event(CoprocessorReady).with_only_columns(_event.c.body))
 
 
 @cache
-def _flashed_since() -> Select[*tuple[object, ...]]:
-    flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
+def _flashed_since() -> Prepared:
+    flashes = tables.among(_event.c.body["step"].as_string(), [phase.value for phase in FLASHING])
     later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == bindparam("board")).limit(1)
-    return later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > bindparam("event"))
+    started = _event.c.type == StepStarted.on_disk.name
+    return Prepared(later.where(started, flashes, _event.c.id > bindparam("event")))
 
 
 def _newest_event(event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
@@ -221,7 +222,7 @@ def _newest_event(event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[ob
 
     The type is part of the statement's text: otherwise SQLite does not use the index of such events.
     """
-    of_type = _event.c.type == literal(event.on_disk.name, literal_execute=True)
+    of_type = _event.c.type == tables.word(event.on_disk.name)
     query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == bindparam("board"), of_type)
     return query.order_by(_attempt.c.id.desc(), _event.c.id.desc()).limit(1)
 

@@ -12,7 +12,7 @@ from station.adapters.ledger import chain, tables
 from station.adapters.ledger.driver import Prepared
 from station.domain.credentials import Credentials, serial_number_text
 from station.domain.facts import CertificateIssued, IntermediateSeen, RequestAnswered, RequestSubmitted
-from station.domain.issuance import MOST_UNANSWERED, Asked, OrphanKind
+from station.domain.issuance import MOST_UNANSWERED, Asked, KeyRecord, OrphanKind
 from station.domain.target import UID
 from station.faults.line import CredentialsInvalid
 from station.faults.slot import PKIAnswerLost
@@ -32,8 +32,8 @@ PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
 _LIVE = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from(_certificate, _request)
 _OF_KEY = Prepared(_LIVE.where(_certificate.c.key == bindparam("of_key")))
 _OF_BOARD = Prepared(_LIVE.where(_request.c.uid == bindparam("board")).order_by(_request.c.id.desc()))
-_ASKED = (
-    select(func.count().filter(*_UNANSWERED), func.max(_request.c.due_at))
+_ASKED = Prepared(
+    select(func.count().filter(*_UNANSWERED).label("unanswered"), func.max(_request.c.due_at).label("due"))
     .where(
         _request.c.uid == bindparam("board"),
         _request.c.outcome.is_(None),
@@ -42,6 +42,7 @@ _ASKED = (
     .group_by(_request.c.key)
 )
 _COUNT = Prepared(select(func.count()).where(_request.c.key == bindparam("of_key"), *_UNANSWERED))
+_UNANSWERED_OF_KEY = Prepared(select(_request.c.id).where(_request.c.key == bindparam("of_key"), *_LOST).limit(1))
 _IS_PENDING = Prepared(select(func.max(_request.c.id)).where(_request.c.key == bindparam("of_key"), *PENDING))
 _OPEN_OF_KEY = select(func.max(_request.c.id)).where(
     _request.c.key == bindparam("of_key"), _request.c.outcome.is_(None)
@@ -98,15 +99,19 @@ def of_board(connection: Connection, uid: UID) -> Credentials | None:
 
 def asked(connection: Connection, uid: UID) -> Asked:
     """What the PKI owes this board: the count of its key with the most unanswered requests, and the latest time to wait for."""
-    rows = connection.execute(_ASKED, {"board": str(uid)}).all()
-    dues = [due for _, due in rows if due is not None]
-    return Asked(max((unanswered for unanswered, _ in rows), default=0), max(dues, default=None))
+    rows = _ASKED.all(connection, {"board": str(uid)})
+    dues = [row.due for row in rows if row.due is not None]
+    return Asked(max((row.unanswered for row in rows), default=0), max(dues, default=None))
 
 
 def is_unanswered(connection: Connection, key: str) -> bool:
     """Whether a request for this key has no answer, even if its board has been excused for it."""
-    lost = select(_request.c.id).where(_request.c.key == key, *_LOST).limit(1)
-    return connection.execute(lost).first() is not None
+    return _UNANSWERED_OF_KEY.scalar(int, connection, {"of_key": key}) is not None
+
+
+def record_of(connection: Connection, key: str, uid: UID) -> KeyRecord:
+    """What there is of this board's key; raises `KeyShared` when another board has its certificate."""
+    return KeyRecord(find(connection, key, uid), asked(connection, uid), is_unanswered(connection, key))
 
 
 def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:

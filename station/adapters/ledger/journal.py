@@ -129,6 +129,8 @@ class AttemptJournal:
         self._shared = shared
         self._own: tuple[UID, OwnKnowledge] | None = None
         """What the ledger knew of the board when it was last asked for its past, for the claim that comes next."""
+        self._found: tuple[UID, Identity | None] | None = None
+        """The board's identity as it was then, for whoever asks for that next."""
 
     @property
     def number(self) -> int:
@@ -144,9 +146,12 @@ class AttemptJournal:
         return self._sum.attempt
 
     @asynccontextmanager
-    async def step(self, phase: Phase) -> AsyncIterator[None]:
-        """Journals the step durably before its body runs, and its end with its seconds, with the next event, unless the body raises."""
-        await self._append(StepStarted(phase))
+    async def step(self, phase: Phase, *intents: Record) -> AsyncIterator[None]:
+        """Journals the step and its intents durably, at once, before its body runs; its end with its seconds with the next event.
+
+        A body that raises leaves the step open.
+        """
+        await self._append(StepStarted(phase), *intents)
         log.info("step.started", step=phase.value)
         began = time.monotonic()
         yield
@@ -166,10 +171,13 @@ class AttemptJournal:
         await self._append(verdict)
 
     async def past_of(self, uid: UID) -> Past:
-        past, self._own = await self._carried_out(partial(self._known, uid=uid), self._custody.do)
+        past, self._own, self._found = await self._carried_out(partial(self._known, uid=uid), self._custody.do)
         return past
 
     async def find_identity(self, uid: UID) -> Identity | None:
+        known, self._found = self._found, None
+        if known is not None and known[0] == uid and not self.attempt.laboratory:
+            return known[1]
         owned = not self.attempt.laboratory  # a sample is what it was
         found = partial(identities.find, uid=uid, vault=self._vault, owned=owned)
         return await self._carried_out(found, self._custody.do)
@@ -237,7 +245,7 @@ class AttemptJournal:
         shared, uid, key = self._shared, target.uid, target.agent_key
         if shared is None or self.attempt.laboratory:
             return False
-        own, self._own = self._own, None
+        own, self._own, self._found = self._own, None, None  # it may take time, and change the identity
         if own is None or own[0] != uid:
             own = uid, await self._carried_out(partial(self._knowledge, uid=uid), self._custody.do)
         if own[1].suffices(key):
@@ -252,15 +260,23 @@ class AttemptJournal:
         log.info("unit.adopted", uid=str(uid))
         return False
 
-    def _known(self, connection: Connection, uid: UID) -> tuple[Past, tuple[UID, OwnKnowledge] | None]:
-        """The board's past, and beside it what a claim asks for next, which would be a unit of work of its own for each board."""
+    def _known(
+        self, connection: Connection, uid: UID
+    ) -> tuple[Past, tuple[UID, OwnKnowledge] | None, tuple[UID, Identity | None] | None]:
+        """The board's past, and beside it what is asked for next, which would be a unit of work of its own for each board."""
         past = origin.past(connection, uid)
-        if self._shared is None or self.attempt.laboratory:
-            return past, None
+        if self.attempt.laboratory:
+            return past, None, None
         try:
-            return past, (uid, self._knowledge(connection, uid))
+            found = uid, identities.find(connection, uid, self._vault, owned=True)
+        except Fault:  # whoever asks for the identity gets it
+            return past, None, None
+        if self._shared is None:
+            return past, None, found
+        try:
+            return past, (uid, self._knowledge(connection, uid)), None
         except LineFault:  # of a ledger that has ended: the claim raises it
-            return past, None
+            return past, None, None
 
     def _knowledge(self, connection: Connection, uid: UID) -> OwnKnowledge:
         shared_state.check_gives_out(connection, self._station)
@@ -271,13 +287,13 @@ class AttemptJournal:
         adopted = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
         await self._carried_out(adopted, self._custody.do_once)
 
-    async def _append(self, event: Event) -> None:
-        self._sum = self._sum.after(self._clock.now(), event)
-        self._held.append((event, self._sum))
-        if type(event) not in WITH_THE_NEXT:
-            await self._carried_out(
-                _nothing, self._custody.do_anyhow if isinstance(event, Verdict) else self._custody.do
-            )
+    async def _append(self, *events: Event) -> None:
+        for event in events:
+            self._sum = self._sum.after(self._clock.now(), event)
+            self._held.append((event, self._sum))
+        if any(type(event) not in WITH_THE_NEXT for event in events):
+            ended = isinstance(events[-1], Verdict)
+            await self._carried_out(_nothing, self._custody.do_anyhow if ended else self._custody.do)
 
     async def _carried_out(
         self,

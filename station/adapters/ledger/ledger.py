@@ -40,13 +40,13 @@ from station.adapters.ledger.shared import SharedLedger
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.vault import Vault
-from station.adapters.ledger.writer import Writer
+from station.adapters.ledger.writer import UnitOfWork, Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
-from station.domain.issuance import Asked, Reconciled
+from station.domain.issuance import Asked, KeyRecord, Reconciled
 from station.domain.labelling import LabelDeed, LabelState, PrintReason
 from station.domain.samples import Expected, SampleEvent
 from station.domain.secrets_deed import Act, SecretsDeed
@@ -80,6 +80,8 @@ class Ledger:
         self._pairing = pairing
         self._vault = opened
         self._reports = reports
+        self._samples: samples.State | None = None
+        self._changes_of_samples = 0  # a look that began before the newest is not remembered
         self.outbox = Outbox(path, custody)
         self.audit = Audit(custody, station)
         self.shared = None if shared is None else SharedLedger(custody, shared, opened)
@@ -298,8 +300,18 @@ class Ledger:
         return await self._custody.do_once(work)
 
     async def samples(self) -> samples.State:
-        """The samples, and whether they are due."""
-        return await self._custody.do(samples.state)
+        """The samples, and whether they are due. Every board asks, and it changes a few times a day: so it is remembered."""
+        if self._samples is not None:
+            return self._samples
+        changes = self._changes_of_samples
+        state = await self._custody.do(samples.state)
+        if changes == self._changes_of_samples:
+            self._samples = state
+        return state
+
+    async def _change_samples(self, work: UnitOfWork[None]) -> None:
+        self._samples, self._changes_of_samples = None, self._changes_of_samples + 1
+        await self._custody.do(work)
 
     async def first_probes(self, since: datetime) -> dict[str, str]:
         """The probe with which each slot was first used since then."""
@@ -307,16 +319,16 @@ class Ledger:
 
     async def record_sample(self, event: SampleEvent, uid: UID | None = None) -> None:
         """Records what the line has found about its samples."""
-        await self._custody.do(partial(samples.record, event=event, at=datetime.now(UTC), uid=uid))
+        await self._change_samples(partial(samples.record, event=event, at=datetime.now(UTC), uid=uid))
 
     async def add_sample(self, uid: UID, expected: Expected, decision: Decision) -> None:
         """Makes a board a sample; raises `DecisionRefused`."""
         at = datetime.now(UTC)
-        await self._custody.do(partial(samples.add, uid=uid, expected=expected, decision=decision, at=at))
+        await self._change_samples(partial(samples.add, uid=uid, expected=expected, decision=decision, at=at))
 
     async def remove_sample(self, uid: UID, decision: Decision) -> None:
         """Takes a board off the list of samples; raises `DecisionRefused`."""
-        await self._custody.do(partial(samples.remove, uid=uid, decision=decision, at=datetime.now(UTC)))
+        await self._change_samples(partial(samples.remove, uid=uid, decision=decision, at=datetime.now(UTC)))
 
     async def open_lot(self, lot: LotOpened, decision: Decision) -> None:
         """Opens a lot for a work order; raises `DecisionRefused`."""
@@ -336,6 +348,10 @@ class Ledger:
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """The certificate issued for this key, if any; raises `KeyShared` when another board has it."""
         return await self._custody.do(partial(issuance.find, key=key, uid=uid))
+
+    async def of_key(self, key: str, uid: UID) -> KeyRecord:
+        """What there is of this board's key; raises `KeyShared` when another board has its certificate."""
+        return await self._custody.do(partial(issuance.record_of, key=key, uid=uid))
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         """Records a request durably before it is sent. Returns how many earlier requests for this key had no answer.

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select
 
 from station.adapters.ledger import chain, dispositions, tables
+from station.adapters.ledger.driver import Prepared
 from station.domain.attempt import Phase, StepStarted
 from station.domain.identity import IdentityState
 from station.domain.intervention import Decision, DecisionRefused
@@ -14,16 +15,16 @@ from station.domain.target import UID
 
 _attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
 _INCARNATION = select(tables.ledger.c.incarnation).where(tables.ledger.c.one == 1)
-_STATE = select(_identity.c.state).where(_identity.c.uid == bindparam("uid"))
-_RELEASED = (
+_STATE = Prepared(select(_identity.c.state).where(_identity.c.uid == bindparam("board")))
+_RELEASED = Prepared(
     select(_release.c.id)
-    .where(_release.c.uid == bindparam("uid"), _release.c.incarnation == _INCARNATION.scalar_subquery())
+    .where(_release.c.uid == bindparam("board"), _release.c.incarnation == _INCARNATION.scalar_subquery())
     .limit(1)
 )
-_PROVISIONED = (
+_PROVISIONED = Prepared(
     select(_event.c.id)
     .where(
-        _event.c.attempt_id.in_(select(_attempt.c.id).where(_attempt.c.uid == bindparam("uid"))),
+        _event.c.attempt_id.in_(select(_attempt.c.id).where(_attempt.c.uid == bindparam("board"))),
         _event.c.type == StepStarted.on_disk.name,
         _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value,
     )
@@ -33,7 +34,7 @@ _PROVISIONED = (
 
 def past(connection: Connection, uid: UID) -> Past:
     """The board's past in this ledger; an empty one for an unknown board."""
-    state = connection.scalar(_STATE, {"uid": str(uid)})
+    state = _STATE.scalar(str, connection, {"board": str(uid)})
     return Past(
         state=None if state is None else IdentityState(state),
         provisioned=_provisioned(connection, uid),
@@ -65,9 +66,9 @@ def _released(connection: Connection, uid: UID) -> bool:
 
     A release from before a restoration may already have been used; using it again would make the board a second unit.
     """
-    return connection.scalar(_RELEASED, {"uid": str(uid)}) is not None
+    return _RELEASED.scalar(int, connection, {"board": str(uid)}) is not None
 
 
 def _provisioned(connection: Connection, uid: UID) -> bool:
     """Whether an attempt on this board has begun to write the firmware that makes keys."""
-    return connection.scalar(_PROVISIONED, {"uid": str(uid)}) is not None
+    return _PROVISIONED.scalar(int, connection, {"board": str(uid)}) is not None

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
-from sqlalchemy import Connection, Row, func, insert, literal, select
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select
 
 from station.adapters.ledger import dispositions, lots, sqlite, tables
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import Disposition
 from station.domain.identity import IdentityState
@@ -29,6 +30,10 @@ from station.domain.target import UID
 _attempt, _identity, _event = tables.attempt, tables.identity, tables.sample_event
 TYPES: Mapping[str, type[SampleEvent]] = {event.on_disk.name: event for event in get_args(SampleEvent)}
 _SETS = (SampleAdded.on_disk.name, SampleRemoved.on_disk.name)
+# The statements of each attempt are built once: building one costs more than executing it for a row.
+_ALL_SETS = Prepared(select(_event).where(tables.among(_event.c.type, _SETS)).order_by(_event.c.id))
+_MET = Prepared(select(_event).where(_event.c.type == SamplesMet.on_disk.name).order_by(_event.c.id.desc()).limit(1))
+_LATER = Prepared(select(_event).where(_event.c.id > bindparam("after")).order_by(_event.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +105,9 @@ def record(
 def state(connection: Connection) -> State:
     """What is known now, from the events alone."""
     known = _known(connection)
-    ends = select(func.max(_event.c.id)).where(_event.c.type == SamplesMet.on_disk.name)
-    met_id = connection.scalar(ends) or 0
-    met = connection.execute(select(_event).where(_event.c.id == met_id)).first()
-    later = connection.execute(select(_event).where(_event.c.id > met_id).order_by(_event.c.id)).all()
+    met = _MET.first(connection)
     good, due = set[UID](), None
-    for row in later:
+    for row in _LATER.all(connection, {"after": 0 if met is None else met.id}):
         match row.type:
             case SamplesDue.on_disk.name:
                 due, good = row.body["why"], set()
@@ -151,7 +153,7 @@ def listed(path: Path) -> list[SampleRecord]:
 
 def _known(connection: Connection) -> dict[UID, Expected]:
     known: dict[UID, Expected] = {}
-    for row in connection.execute(select(_event).where(_event.c.type.in_(_SETS)).order_by(_event.c.id)):
+    for row in _ALL_SETS.all(connection):
         if row.type == SampleAdded.on_disk.name:
             known[_uid(row.uid)] = Expected(row.body["verdict"], row.body["fault"])
         else:

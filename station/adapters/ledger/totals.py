@@ -13,10 +13,10 @@ from station.domain.attempt import VERDICTS, Attempt, Event, LaboratoryUnit, Pha
 _attempt, _identity, _totals = tables.attempt, tables.identity, tables.totals
 _ROW = update(_totals).where(_totals.c.id == 1)
 _COLUMNS = {"pass": "passed", "fail": "failed", "void": "void"}
-_JUDGED = _attempt.c.verdict.in_(["pass", "fail"]) & ~_attempt.c.laboratory
-_FIRST_OTHER = (
+_JUDGED = tables.among(_attempt.c.verdict, ["pass", "fail"]) & ~_attempt.c.laboratory
+_FIRST_OTHER = Prepared(
     select(_attempt.c.id, _attempt.c.verdict)
-    .where(_attempt.c.uid == bindparam("uid"), _JUDGED, _attempt.c.id != bindparam("number"))
+    .where(_attempt.c.uid == bindparam("board"), _JUDGED, _attempt.c.id != bindparam("number"))
     .order_by(_attempt.c.id)
     .limit(1)
 )
@@ -46,7 +46,7 @@ def _judged(connection: Connection, number: int, attempt: Attempt) -> dict[str, 
     if not attempt.counts_in_yield:
         return {}
     passed = int(attempt.phase is Phase.PASSED)
-    first = connection.execute(_FIRST_OTHER, {"uid": str(attempt.uid), "number": number}).first()
+    first = _FIRST_OTHER.first(connection, {"board": str(attempt.uid), "number": number})
     if first is None:
         return {"judged": 1, "passed_first": passed}
     if number < first.id:  # an attempt that began earlier was judged later

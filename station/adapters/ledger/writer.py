@@ -45,9 +45,11 @@ class Part(Protocol):
 class _Queued(Generic[T]):
     """A unit of work and its waiting caller. Runs in the thread; is settled in the loop."""
 
-    def __init__(self, work: UnitOfWork[T]) -> None:
+    def __init__(self, work: UnitOfWork[T], once_durable: Callable[[T], None] | None) -> None:
         self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._work = work
+        self._once_durable = once_durable
+        self._last: Callable[[], None] | None = None
         self._settle: Callable[[], object] = self.answer.cancel
 
     def run(self, connection: Connection, part: Part) -> None:
@@ -58,10 +60,20 @@ class _Queued(Generic[T]):
             if soundness.is_databases_own(exc):
                 raise
             part.rollback()
+            self._last = None
             self._settle = partial(self.answer.set_exception, exc)
         else:
             part.commit()
+            self._last = None if self._once_durable is None else partial(self._once_durable, result)
             self._settle = partial(self.answer.set_result, result)
+
+    def conclude(self) -> None:
+        """What is to be done once the group is durable, and before the caller goes on, who gets its fault."""
+        if self._last is not None:
+            try:
+                self._last()
+            except Exception as exc:  # noqa: BLE001  the same
+                self._settle = partial(self.answer.set_exception, exc)
 
     def settle(self, failure: LineFault | None) -> None:
         if self.answer.done():
@@ -75,6 +87,7 @@ class _Queued(Generic[T]):
 
 class _Waiting(Protocol):
     def run(self, connection: Connection, part: Part) -> None: ...
+    def conclude(self) -> None: ...
     def settle(self, failure: LineFault | None) -> None: ...
 
 
@@ -123,14 +136,15 @@ class Writer:
             thread.join()  # as long as one commit takes
             writer.failure = writer.failure or LedgerUnavailable(f"{path}: it is closed")
 
-    async def do(self, work: UnitOfWork[T]) -> T:
+    async def do(self, work: UnitOfWork[T], once_durable: Callable[[T], None] | None = None) -> T:
         """What `work` returns, once it is durable. What it raises undoes its own statements only.
 
-        `work` may be called several times, each time in a new transaction. Raises the fault that has closed the writer.
+        `work` may be called several times, each time in a new transaction. Raises the fault that has closed the writer, or
+        that of `once_durable`, which gets the result before the caller does, of a group the newest first.
         """
         if self.failure is not None:
             raise copy(self.failure)
-        unit = _Queued(work)
+        unit = _Queued(work, once_durable)
         self._queue.put(unit)
         return await unit.answer
 
@@ -142,6 +156,9 @@ class Writer:
             closing = len(group) < len(queued)
             if group:
                 self._commit(group)
+                if self.failure is None:
+                    for unit in reversed(group):
+                        unit.conclude()
                 self._loop.call_soon_threadsafe(_settle, group, self.failure)
 
     def _take(self) -> list[_Waiting | None]:

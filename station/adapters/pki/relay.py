@@ -206,13 +206,12 @@ class Relay:
             log.warning("dac.missed", key=key, reason=str(exc))
 
     async def _obtain(self, key: str, csr: bytes, uid: UID) -> Credentials:
-        known = await self._journal.issued(key, uid)
-        if known is not None:
+        record = await self._journal.of_key(key, uid)
+        if (known := record.credentials) is not None:
             log.info("dac.found", key=key, dac=known.dac_serial_number)
             return known
-        asked = await self._journal.asked(uid)
         try:
-            answer = await self._requests.answer(key, csr, uid, asked)
+            answer = await self._requests.answer(key, csr, uid, record)
         except (PKIUnavailable, *NOTHING_ISSUED) as fault:
             if not self._parks:  # a line that parks boards is not paused, so nothing would end the doubt
                 self._doubt.failed(fault, key, Asker(csr, uid))

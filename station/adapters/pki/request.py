@@ -17,7 +17,7 @@ from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outc
 from station.adapters.pki.recovery import Recovery
 from station.adapters.pki.waits import Limits, Waits, in_seconds, seconds_until
 from station.domain.credentials import Credentials
-from station.domain.issuance import MOST_UNANSWERED, Asked
+from station.domain.issuance import MOST_UNANSWERED, KeyRecord
 from station.domain.target import UID
 from station.faults.line import NOTHING_ISSUED, CredentialsInvalid, PKIUnavailable
 from station.faults.slot import PKIAnswerLost, PKIPending
@@ -70,26 +70,26 @@ class Requests:
         """Sends no further request; those that have been sent are not affected."""
         self._closing.set()
 
-    async def answer(self, key: str, csr: bytes, uid: UID, asked: Asked) -> bytes | Credentials:
-        """Asks until the PKI issues a certificate or a further try cannot help. `asked`: what the PKI owes the board.
+    async def answer(self, key: str, csr: bytes, uid: UID, record: KeyRecord) -> bytes | Credentials:
+        """Asks until the PKI issues a certificate or a further try cannot help. `record`: what the ledger has of the key.
 
         Returns a new certificate, DER, which nobody has checked; or the recorded credentials that a lost answer had brought.
         """
-        board, within = _Board(key, csr, uid, asked.until), self._limits.answer_within
+        board, within = _Board(key, csr, uid, record.asked.until), self._limits.answer_within
         try:
             async with asyncio.timeout(within) as scope, self._turns:
-                return await self._asked(board, scope)
+                return await self._asked(board, scope, lost=record.lost)
         except TimeoutError as exc:
             if (trouble := self._journal.trouble) is not None:
                 raise trouble from exc  # the requests before it used up the time
             raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
 
-    async def _asked(self, board: _Board, scope: asyncio.Timeout) -> bytes | Credentials:
-        """See `answer`. The ledger and the search for a lost answer take no time of `scope`."""
+    async def _asked(self, board: _Board, scope: asyncio.Timeout, *, lost: bool) -> bytes | Credentials:
+        """See `answer`; `lost` is whether an answer may have been lost. The ledger and the search for one take no time of `scope`."""
         outcomes = Counter[Outcome]()
         while True:
             await self._await_turn(board, scope)
-            if (recovered := await self._recovered(board, scope)) is not None:
+            if lost and (recovered := await self._recovered(board, scope)) is not None:
                 return recovered
             self._doubt.check(board.key, board.csr, board.uid)
             async with _untimed(scope):
@@ -102,6 +102,7 @@ class Requests:
                 outcomes[exc.outcome] += 1
                 pause = await self._consequence(board, exc, outcomes, unanswered + 1, scope)
                 log.warning("retry.scheduled", key=board.key, reason=exc.reason, seconds=round(pause, 3))
+            lost = True
             await self._pause(pause)
 
     async def _recovered(self, board: _Board, scope: asyncio.Timeout) -> Credentials | None:

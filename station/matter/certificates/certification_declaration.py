@@ -7,6 +7,7 @@ Matter Core Specification 6.3.1.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -18,6 +19,7 @@ from station.matter.matter_tlv import Member, TLVInvalid, read_structure
 
 LONGEST_DECLARATION = 790  # kMaxCMSSignedCDMessage of the CHIP SDK; ST's factory data holds 602
 CERTIFICATE_ID_SIZE = 19
+READ_AGAIN = 8  # declarations: every unit of a product has the same
 _SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
 _DATA = der.oid("1.2.840.113549.1.7.1")
 _SHA256 = bytes.fromhex("300b0609608648016503040201")
@@ -63,18 +65,23 @@ class CertificationDeclaration:
         """Reads a declaration in DER; raises `RuleBroken` for D1, D6 or D7. The signature is not verified here."""
         if len(data) > LONGEST_DECLARATION:
             raise RuleBroken(Rule.D6, f"{len(data)} bytes; at most {LONGEST_DECLARATION} are allowed")
-        try:
-            signed, signer_key_id, signature = _read_cms(data)
-        except DERInvalid as exc:
-            raise RuleBroken(Rule.D6, str(exc)) from exc
-        try:
-            members = read_structure(signed, last_tag=_MEMBERS[-1])
-        except TLVInvalid as exc:
-            raise RuleBroken(Rule.D7, str(exc)) from exc
-        return _declared(members, signer_key_id, signed, signature)
+        return _read(data)
 
     def is_signed_by(self, key: ec.EllipticCurvePublicKey) -> bool:
         return is_signature(self.signature, self.signed, key)
+
+
+@lru_cache(maxsize=READ_AGAIN)
+def _read(data: bytes) -> CertificationDeclaration:
+    try:
+        signed, signer_key_id, signature = _read_cms(data)
+    except DERInvalid as exc:
+        raise RuleBroken(Rule.D6, str(exc)) from exc
+    try:
+        members = read_structure(signed, last_tag=_MEMBERS[-1])
+    except TLVInvalid as exc:
+        raise RuleBroken(Rule.D7, str(exc)) from exc
+    return _declared(members, signer_key_id, signed, signature)
 
 
 def _read_cms(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from station.faults.line import CredentialsInvalid
 from station.faults.unit import CSRInvalid
@@ -10,7 +11,7 @@ from station.matter.certificates.csr import Request, read_request
 from station.matter.certificates.extensions import Extensions
 from station.matter.certificates.names import COMMON_NAME, Identifiers, Name, named_subject
 from station.matter.certificates.rules import Rule, RuleBroken
-from station.matter.certificates.x509 import Certificate, is_ecdsa_with_sha256
+from station.matter.certificates.x509 import READ_AGAIN, Certificate, is_ecdsa_with_sha256
 
 VENDOR_IDS = range(0x0001, 0xFFF5)
 TEST_VENDOR_IDS = range(0xFFF1, 0xFFF5)
@@ -59,6 +60,7 @@ class Chain:
         return cls(read_certificate(DAC, dac), read_certificate(PAI, pai), read_certificate(PAA, paa))
 
 
+@lru_cache(maxsize=READ_AGAIN)
 def read_certificate(profile: Profile, data: bytes) -> Certificate:
     """Reads a certificate that keeps the rules of its kind (C1 to C13, T1 to T5); raises `RuleBroken`."""
     try:
@@ -240,6 +242,7 @@ def _check_root(paa: Certificate) -> None:
         raise RuleBroken(Rule.K3, "it does not verify under its own key")
 
 
+@lru_cache(maxsize=READ_AGAIN)
 def _check_link(lower: Profile, certificate: Certificate, upper: Profile, issuer: Certificate) -> None:
     if certificate.extensions.authority_key_id != issuer.extensions.subject_key_id:
         rule = Rule.K2 if upper is PAA else Rule.K3

@@ -2,6 +2,7 @@
 """Reads PKCS#10 certificate requests (RFC 2986) strictly: a request that is read keeps rule P2. Pure."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -9,7 +10,13 @@ from station.matter.certificates import der
 from station.matter.certificates.der import DERInvalid, Reader
 from station.matter.certificates.names import Identifiers, Name
 from station.matter.certificates.rules import Rule, RuleBroken
-from station.matter.certificates.x509 import is_ecdsa_with_sha256, is_signature, read_public_key, read_signature
+from station.matter.certificates.x509 import (
+    READ_AGAIN,
+    is_ecdsa_with_sha256,
+    is_signature,
+    read_public_key,
+    read_signature,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ def read_request(data: bytes) -> Request:
         raise RuleBroken(Rule.P2, f"not a PKCS#10 request in DER: {exc}") from exc
 
 
+@lru_cache(maxsize=READ_AGAIN)
 def _read(data: bytes) -> Request:
     whole = Reader(data)
     parts = whole.inside(der.SEQUENCE)
