@@ -78,8 +78,9 @@ class Checkpointing:
         except OSError as exc:
             log.warning("audit.copies_unreadable", file=str(self._file), reason=exc.strerror)
             return
-        if newest is not None and (different := await self._ledger.audit.difference(newest)) is not None:
-            raise LedgerRolledBack(f"{self._file}: {different}. {REMEDY}")
+        for each in newest:
+            if (different := await self._ledger.audit.difference(each)) is not None:
+                raise LedgerRolledBack(f"{self._file}: {different}. {REMEDY}")
 
     async def take_up(self) -> None:
         """The last checkpoint of an earlier run, which nobody has stamped, as a daemon does not wait for that at its end."""

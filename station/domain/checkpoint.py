@@ -137,10 +137,10 @@ class Signed:
         return cls(Checkpoint.read(said["checkpoint"]), key, signature, stamp)
 
 
-def verified(line: str | bytes, public_key: bytes | None = None) -> Signed:
-    """The signed checkpoint of this line, by the key given or else by the one that it names; raises `NotACheckpoint`."""
+def verified(line: str | bytes, *public_keys: bytes) -> Signed:
+    """The signed checkpoint of this line, by one of the keys given or else by the one that it names; raises `NotACheckpoint`."""
     signed = Signed.read(line)
-    if public_key is not None and signed.public_key != public_key:
+    if public_keys and signed.public_key not in public_keys:
         raise NotACheckpoint(f"another key has signed it: {signed.public_key.hex()}")
     if not signed.is_sound():
         raise NotACheckpoint("its signature is wrong")

@@ -101,7 +101,7 @@ def sha256(content: bytes) -> str:
 def der(content: str) -> bytes:
     """The certificate in PEM; raises `NotABundle`."""
     try:
-        return der_of(content.encode(), "CERTIFICATE")
+        return der_of(content.encode(errors="backslashreplace"), "CERTIFICATE")
     except PEMInvalid as exc:
         raise NotABundle(f"a certificate cannot be read: {exc.reason}") from exc
 

@@ -26,6 +26,7 @@ class Unit:
     sample: bool
     elsewhere: bool
     """Whether another station began it, so that its proofs may be in that station's journal."""
+    disposition: str | None
 
 
 @dataclass(slots=True)
@@ -48,9 +49,9 @@ class Counts:
             yield f"place {place} in the lot was given twice"
         self._serials.add(serial)
         self._places.add(place)
-        unit = Unit(serial, rows.text(row, "state"), rows.flag(row, "sample"), row.get("began_at") is not None)
+        disposition, elsewhere = rows.text_or_none(row, "disposition"), row.get("began_at") is not None
+        unit = Unit(serial, rows.text(row, "state"), rows.flag(row, "sample"), elsewhere, disposition)
         self.units[uid] = unit
-        disposition = rows.text_or_none(row, "disposition")
         self.found["identities"] += 1
         self.found["samples" if unit.sample else unit.state] += 1
         self.found["scrapped"] += disposition == "scrapped"

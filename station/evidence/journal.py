@@ -167,6 +167,8 @@ class Journal:
             yield from self._event(attempt, name, body)
         elif name == recorded.LINE:
             yield from self.recorded.take(body, line.row)
+        elif name == recorded.BEGUN and line.number == 1:
+            self.recorded.after = rows.mapping(body, "after")
 
     def _event(self, number: int, name: str, body: Row) -> Iterator[str]:
         if number in self.sums:

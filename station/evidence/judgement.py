@@ -11,6 +11,7 @@ from pathlib import Path
 from station.evidence import certificates, recorded, rows
 from station.evidence.anchor import Anchor
 from station.evidence.certificates import Certificates
+from station.evidence.comparing import LABEL, Told
 from station.evidence.counting import Counts, Unit
 from station.evidence.findings import Result, Trusted
 from station.evidence.form import (
@@ -30,6 +31,7 @@ from station.evidence.form import (
 from station.evidence.journal import Journal, Links, Sum, line_of, summed
 from station.evidence.reading import Bundle
 from station.evidence.rows import Row
+from station.evidence.used import Used
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.x509 import Certificate
@@ -66,8 +68,8 @@ class Judgement:
         self._counts = Counts()
         self._journal, self._links = Journal(), Links()
         self._attempts = dict[int, Sum]()
-        self._rows = dict[tuple[str, str], dict[int, bytes]]()
-        self._failed = 0
+        self._told = Told()
+        self._used = Used()
 
     def pronounce(self) -> None:
         """Every check, each member in its order."""
@@ -80,11 +82,11 @@ class Judgement:
             found = self._certificates()
         self._lines(UNITS, self._unit)
         self._lines(CERTIFICATES, self._certificate(found))
-        self._lines(REQUESTS, _silent(self._request))
+        self._lines(REQUESTS, self._request)
         self._lines(ATTEMPTS, self._attempt)
         self._lines(JOURNAL, self._line)
-        self._lines(LABELS, _silent(self._counts.label))
-        self._lines(EXCEPTIONS, _silent(self._counts.exception))
+        self._lines(LABELS, _silent(self._label))
+        self._lines(EXCEPTIONS, self._exception)
         self._guarded(SBOM, self._components)
         with _at(BUNDLE):
             self._compare(found)
@@ -131,33 +133,36 @@ class Judgement:
         return Certificates(issuers, roots, made)
 
     def _unit(self, row: Row) -> Iterator[str]:
-        values = (row.get(name) for name in recorded.COMPARED[recorded.IDENTITY])
-        self._noted(UNITS, recorded.IDENTITY, rows.number(row, "identity"), *values)
+        yield from self._told.row(UNITS, rows.number(row, "identity"), row)
         yield from self._counts.unit(row)
 
-    def _request(self, row: Row) -> None:
-        values = (row.get("key"), row.get("uid"), row.get("outcome"), bool(row.get("closed")))
-        self._noted(REQUESTS, recorded.REQUEST, rows.number(row, "request"), *values)
+    def _request(self, row: Row) -> Iterator[str]:
+        yield from self._told.row(REQUESTS, rows.number(row, "request"), row)
         self._counts.request(row)
+
+    def _label(self, row: Row) -> None:
+        self._told.deed(LABEL, row)
+        self._counts.label(row)
+
+    def _exception(self, row: Row) -> Iterator[str]:
+        yield from self._told.exception(row)
+        self._counts.exception(row)
 
     def _certificate(self, found: Certificates) -> Callable[[Row], Iterator[str]]:
         def judged(row: Row) -> Iterator[str]:
             self._counts.certificate(row)
-            held = certificates.sha256(certificates.der(rows.text(row, "dac")))
-            values = (row.get("key"), row.get("dac_serial_number"), held, row.get("pai"))
-            self._noted(CERTIFICATES, recorded.CERTIFICATE, rows.number(row, "request"), *values)
+            told = {**row, "dac": certificates.sha256(certificates.der(rows.text(row, "dac")))}
+            yield from self._told.row(CERTIFICATES, rows.number(row, "request"), told)
             yield from found.read(row)
 
         return judged
 
     def _attempt(self, row: Row) -> Iterator[str]:
         number, verdict = rows.number(row, "attempt"), rows.text_or_none(row, "verdict")
-        if number in self._attempts:
-            yield f"attempt {number} is there twice"
-        told = (row.get("fault"), row.get("uid"), row.get("dac_serial_number"), rows.number(row, "events"))
-        self._attempts[number] = summed(verdict, *told)
-        self._noted(ATTEMPTS, recorded.ATTEMPT, number, verdict, *told[:3])
-        self._failed += verdict in {"fail", "void"}
+        fault, uid, dac = (rows.text_or_none(row, name) for name in ("fault", "uid", "dac_serial_number"))
+        self._attempts[number] = summed(verdict, fault, uid, dac, rows.number(row, "events"))
+        yield from self._told.row(ATTEMPTS, number, row)
+        self._used.take(row)
 
     def _line(self, row: Row) -> Iterator[str]:
         line = line_of(row)
@@ -182,6 +187,8 @@ class Judgement:
             for sentence in self._unproven(uid, unit, found):
                 self._add(UNITS, sentence)
         self._compare_rows()
+        for sentence in self._used.differences(self._head):
+            self._add(BUNDLE, sentence)
         balance = rows.mapping(self._head, "balance")
         for sentence in self._counts.differences(balance, self._journal.passed, self._journal.judged):
             self._add(BUNDLE, sentence)
@@ -191,13 +198,13 @@ class Judgement:
         chain, whole = self._journal.recorded, self._links.is_chained and not self._links.unchained
         for sentence in chain.contradictions():
             self._add(JOURNAL, sentence)
-        for (member, table), said in self._rows.items():
-            for key, digest in said.items():
-                if (mistake := chain.difference(table, key, digest, whole=whole)) is not None:
-                    self._add(member, mistake)
-
-    def _noted(self, member: str, table: str, key: int, *values: object) -> None:
-        self._rows.setdefault((member, table), {})[key] = recorded.digest(*values)
+        for member, sentence in self._told.differences(chain, whole=whole):
+            self._add(member, sentence)
+        for sentence in self._told.dispositions(self._counts.units):
+            self._add(UNITS, sentence)
+        record = recorded.said(recorded.LOT, rows.mapping(self._head, "record"))
+        if chain.difference(recorded.LOT, self._result.lot, record, whole=False) is not None:
+            self._add(BUNDLE, "its work order is not the one that the chain has of the lot")
 
     def _compare_attempts(self) -> None:
         """The ledger's table of attempts with the sums of their events."""
@@ -211,9 +218,10 @@ class Judgement:
         for number in self._journal.sums:
             if number not in self._attempts:
                 self._add(JOURNAL, f"attempt {number} has events, and is not among the attempts")
-        if self._counts.found["exceptional attempts"] != self._failed:
-            count = self._counts.found["exceptional attempts"]
-            self._add(EXCEPTIONS, f"{count} attempts failed or were void, and {ATTEMPTS} has {self._failed}")
+        if (count := self._counts.found["exceptional attempts"]) != len(self._told.failures):
+            self._add(
+                EXCEPTIONS, f"{count} attempts failed or were void, and {ATTEMPTS} has {len(self._told.failures)}"
+            )
 
     def _unproven(self, uid: str, unit: Unit, found: Certificates) -> Iterator[str]:
         """What is missing of the proof that a passed unit is what its identity says."""
@@ -273,7 +281,9 @@ class Judgement:
         try:
             work()
         except NotABundle as exc:
-            self._add(name, str(exc))
+            place, _, reason = str(exc).partition(": ")
+            told = (place, reason) if place.startswith(name) else (name, str(exc))
+            self._add(*told)
             return False
         return True
 

@@ -2,12 +2,15 @@
 """Reads a bundle that may be anything: bounded, line by line, and never written to disk."""
 
 import hashlib
+import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from station.evidence import layout
 from station.evidence.form import ALWAYS, MANIFEST, SIGNATURE, Manifest, Member, NotABundle, Signature, read_object
 
 LONGEST_LINE = 1 << 20
@@ -15,19 +18,28 @@ LARGEST_FILE = 16 << 20  # of a member that is read as a whole
 MOST_MEMBERS = 10_000
 _AT_ONCE = 1 << 16
 
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class Bundle:
     """An open bundle, whose manifest and signature could be read."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        names = [each.filename for each in archive.infolist()]
+        self._counts = Counter(each.filename for each in archive.infolist())
+        self.names = frozenset(self._counts)
         for name in (MANIFEST, SIGNATURE):
-            if name not in names:
+            if name not in self.names:
                 raise NotABundle(f"{name}: it is missing")
         self._archive = archive
-        self.names = names
         self.signed = self._whole(MANIFEST)
         self.manifest = Manifest.read(self.signed)
         self.signature = Signature.read(self._whole(SIGNATURE))
@@ -35,10 +47,12 @@ class Bundle:
     def members_wrong(self) -> Iterator[tuple[str, str]]:
         """Each member that is not as the manifest says, with the reason."""
         listed = {each.name for each in self.manifest.members}
-        for name in sorted({*self.names} - listed - {MANIFEST, SIGNATURE}):
+        for name in sorted(self.names - listed - {MANIFEST, SIGNATURE}):
             yield name, "the manifest does not list it"
-        for name in sorted({each for each in self.names if self.names.count(each) > 1}):
+        for name in sorted(name for name, count in self._counts.items() if count > 1):
             yield name, "it is in the file more than once"
+        if len(listed) < len(self.manifest.members):
+            yield MANIFEST, "it lists a member twice"
         for name in ALWAYS:
             if name not in listed:
                 yield name, "the manifest does not list it, and every bundle has it"
@@ -113,6 +127,8 @@ def reading(path: Path) -> Iterator[Bundle]:
         except _UNREADABLE as exc:
             raise NotABundle(f"it is no zip file, or a damaged one ({exc})") from exc
         with archive:
-            if len(archive.infolist()) > MOST_MEMBERS:
-                raise NotABundle(f"it has more than {MOST_MEMBERS} members")
+            try:
+                layout.check(archive, file, path.stat().st_size, MOST_MEMBERS)
+            except _UNREADABLE as exc:
+                raise NotABundle(f"it is a damaged zip file ({exc})") from exc
             yield Bundle(archive)

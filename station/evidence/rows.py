@@ -61,6 +61,14 @@ def mapping(row: Row, key: str) -> Row:
     return value
 
 
+def values(row: Row, key: str) -> list[object]:
+    """Raises `NotABundle` for anything but a list."""
+    value = row.get(key)
+    if not isinstance(value, list):
+        raise _wrong(key, "a list", value)
+    return value
+
+
 def objects(row: Row, key: str) -> list[Row]:
     """Raises `NotABundle` for anything but a list of JSON objects."""
     value = row.get(key)

@@ -121,6 +121,40 @@ async def test_a_restored_backup_keeps_the_line_closed_until_an_engineer_accepts
     assert text.endswith("sound\n")
 
 
+async def test_an_old_copy_that_is_appended_again_hides_no_newer_one(bench: Bench, machine: Path) -> None:
+    """Whoever may only append to the copies cannot open the line with an older ledger by it."""
+    await bench.make(1)
+    shutil.copy(bench.ledger, bench.ledger.with_name("backup"))
+    await bench.make(2)
+    shutil.copy(bench.ledger.with_name("backup"), bench.ledger)
+    shutil.rmtree(machine / "matter-station" / "ledgers")
+    restored = station("ledger", "restored", "--skip", "9", "--yes", "--ledger", bench.ledger)
+    assert restored.exit_code == DONE, restored.output
+    checkpoint_file.append(bench.copy, Signed.read(bench.copy.read_text().splitlines()[0]))
+    with pytest.raises(LedgerRolledBack, match="this ledger ends at line"):
+        await bench.make(3)
+    assert "accepted: line " in await bench.accepted("the disk died; backup of last night")
+    await bench.make(3)
+
+
+async def test_checkpoints_of_a_replaced_key_are_verified_by_both(bench: Bench) -> None:
+    await bench.make(1)
+    new = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    bench.key.write_bytes(new.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    await bench.make(2)
+    assert "another key has signed it" in bench.said("verify", status=FAILED)
+    keys = [argument for key in (KEY, new) for argument in ("--key", key.public_key().public_bytes_raw().hex())]
+    assert bench.said("verify", *keys).endswith("sound\n")
+
+
+async def test_what_no_checkpoint_vouches_for_is_said(bench: Bench) -> None:
+    await bench.make(1)
+    bench.copy.unlink()
+    assert f"There is no copy of a checkpoint in {bench.copy}" in bench.said("verify")
+    execute(bench.ledger, "DELETE FROM checkpoint")
+    assert "There is no checkpoint: whoever may write the ledger" in bench.said("verify")
+
+
 async def test_there_is_nothing_to_accept_in_the_newest_ledger(bench: Bench) -> None:
     await bench.make(1)
     assert "nothing to accept" in await bench.accepted("to be sure")
@@ -142,8 +176,7 @@ async def test_a_torn_line_of_the_copy_hides_no_later_one(bench: Bench) -> None:
     bench.copy.write_bytes(bench.copy.read_bytes() + b'{"checkpoint":{"at"')
     await bench.make(2)
     newest = checkpoint_file.newest(bench.copy, KEY.public_key().public_bytes_raw())
-    assert newest is not None
-    assert newest == Signed.read(bench.copy.read_text().splitlines()[-1])
+    assert newest == [Signed.read(bench.copy.read_text().splitlines()[-1])]
     assert len(bench.copy.read_text().splitlines()) == 3
 
 

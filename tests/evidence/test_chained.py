@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from station.adapters.ledger import recording
+from station.adapters.ledger import Ledger, recording
 from station.domain.attempt import Passed
 from station.domain.checkpoint import Checkpoint
+from station.domain.intervention import Decision
+from station.domain.work_order import LotOpened
 from station.evidence.form import ATTEMPTS, AUDIT, JOURNAL, REQUESTS, UNITS
 from station.evidence.recorded import COLUMNS
 from station.evidence.verifying import Trusted, verify
-from tests.builders.bench import RECIPE
+from tests.builders.bench import RECIPE, Secrets, begun, execute, recognised
 from tests.builders.commands import station
 from tests.builders.lot_evidence import LOT, key_file, members, provisioned, resigned
 from tests.builders.sharing import stocked
@@ -90,8 +92,8 @@ CHANGED = {
         "row 3 of certificate was changed",
     ),
     "bytes as their digits": (
-        "UPDATE certificate SET dac = lower(hex(dac)) WHERE request_id = 3",
-        "row 3 of certificate was changed",
+        "UPDATE pki_request SET csr = lower(hex(csr)) WHERE id = 3",
+        "of pki_request was changed in the ledger",
     ),
     "decision": ("UPDATE unit_event SET reason = 'nothing'", "of unit_event was changed in the ledger"),
     "event": (
@@ -224,3 +226,31 @@ def test_a_journal_that_ends_early_is_named(bundle: Path, tmp_path: Path) -> Non
     """Its last lines were cut off: it does not reach the chain's head."""
     told = found(bundle, tmp_path, lambda every: every[:-3])
     assert [each for each in told if "which is not the chain's head" in each]
+
+
+def test_a_lot_from_before_the_chain_and_an_attempt_that_still_runs_are_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The ledger began its chain after the lot was opened, and is read in the middle of an attempt whose board is known."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("machine")))
+    path, file = tmp_path / "ledger.sqlite", tmp_path / "lot.zip"
+    asyncio.run(_opened_before(path))
+    given = ("--to", file, "--signing-key", key_file(tmp_path)[0], "--ledger", path, "--open")
+    assert station("lots", "evidence", LOT, *given).exit_code == 0
+    result = verify(file, Trusted())
+    assert (result.findings, result.passed, result.attempts) == ([], 1, 2)
+
+
+async def _opened_before(path: Path) -> None:
+    async with Ledger.open(path, station="line-1") as ledger:
+        order = LotOpened(LOT, "WO-1", RECIPE.name, RECIPE.sha256, 20, "W{:04d}", 1, 30)
+        await ledger.open_lot(order, Decision("anna", "order of the week"))
+    execute(path, "DELETE FROM chain")
+    execute(path, "DELETE FROM chain_base")
+    async with Ledger.open(path, station="line-1") as ledger:
+        secrets = Secrets()
+        await provisioned(ledger, secrets, 10, Passed())
+        await recognised(await begun(ledger, secrets), 11)
+        with closing(sqlite3.connect(path)) as before, closing(sqlite3.connect(path.with_name("copy"))) as after:
+            before.backup(after)
+    path.with_name("copy").replace(path)

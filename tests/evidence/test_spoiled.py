@@ -2,6 +2,8 @@
 """A bundle that somebody has changed: what was changed is found and named, by somebody with a key, too."""
 
 import json
+import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +23,10 @@ from station.evidence.form import (
     SBOM,
     SIGNATURE,
     UNITS,
+    canonical,
     pem,
 )
+from station.evidence.layout import LARGE
 from station.evidence.verifying import Result, Trusted, verify
 from tests.builders.commands import station
 from tests.builders.forge import DAC, DAC_ID, OTHER_KEY, PAA, extensions, public_key
@@ -176,6 +180,34 @@ LIES: Mapping[str, tuple[dict[str, Callable[[Row], Row | None]], str]] = {
         {"requests": lambda row: None if row["outcome"] is None else row},
         "the balance says answers_missing 1, and the bundle's rows are 0",
     ),
+    "a recipe": (
+        {"attempts": lambda row: {**row, "recipe_sha256": "0" * 64}},
+        "it is not row 2 of attempt that the chain has",
+    ),
+    "a date": (
+        {"units": lambda row: {**row, "manufacturing_date": "20200101"}},
+        "it is not row 2 of identity that the chain has",
+    ),
+    "the row of another": (
+        {"units": lambda row: {**row, "identity": 3}},
+        "row 3 of identity is there twice",
+    ),
+    "a decision away": (
+        {"exceptions": lambda row: None if row["kind"] == "unit" else row},
+        "1 of the chain's rows of unit_event are not here, or are told otherwise",
+    ),
+    "a decision of another": (
+        {"exceptions": lambda row: {**row, "account": "anna"} if row.get("type") == "LotClosed" else row},
+        "1 of the chain's rows of lot_event are not here, or are told otherwise",
+    ),
+    "another fault": (
+        {"exceptions": lambda row: {**row, "fault": "probe.lost"} if row["kind"] == "attempt" else row},
+        "is not so in attempts.ndjson",
+    ),
+    "no scrap": (
+        {"units": lambda row: {**row, "disposition": None}},
+        "is said to be None, and exceptions.ndjson has UnitScrapped last",
+    ),
     "a failure away": (
         {"exceptions": lambda row: None if row.get("verdict") == "fail" else row},
         "2 attempts failed or were void, and attempts.ndjson has 4",
@@ -188,6 +220,101 @@ def test_a_lie_of_somebody_with_the_key_is_found(made: Made, tmp_path: Path, lie
     """Each member is signed as it is; the members contradict one another."""
     changed, told = LIES[lie]
     assert told in "\n".join(lied(made, tmp_path, **changed))
+
+
+HEADS: Mapping[str, tuple[Row, str]] = {
+    "recipes": ({"recipes": []}, "its recipes are not those of the attempts"),
+    "images": ({"images": []}, "its images are not those of the attempts"),
+    "work order": ({"record": {"work_order": "WO-2"}}, "its work order is not the one that the chain has of the lot"),
+}
+
+
+@pytest.mark.parametrize("what", HEADS)
+def test_what_a_bundle_says_in_front_is_what_its_rows_are(made: Made, tmp_path: Path, what: str) -> None:
+    changed, told = HEADS[what]
+    contents = members(made.bundle)
+    head = canonical({**json.loads(contents[BUNDLE]), **changed})
+    assert told in "\n".join(of(verify(resigned(tmp_path / "x.zip", {**contents, BUNDLE: head}, made.key), Trusted())))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content[:-1] + b',"lot":"W2"}',
+        lambda content: content[:-1] + b',"more":NaN}',
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.decode().encode("utf-16"),
+    ],
+    ids=["a name twice", "no value", "a mark of UTF-8", "UTF-16"],
+)
+def test_json_that_two_readers_read_differently_is_refused(
+    made: Made, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    contents = members(made.bundle)
+    head = change(contents[BUNDLE].strip())
+    (told,) = of(verify(resigned(tmp_path / "x.zip", {**contents, BUNDLE: head}, made.key), Trusted()))
+    assert told == "bundle.json: it is no JSON"
+
+
+def test_a_certificate_of_no_characters_is_a_finding(made: Made, tmp_path: Path) -> None:
+    assert "DAC: " in "\n".join(lied(made, tmp_path, certificates=lambda row: {**row, "dac": "\ud800"}))
+
+
+def commented(file: Path) -> None:
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = b"more"
+
+
+def packed_as(method: int, mode: int) -> Callable[[Path], None]:
+    def pack(file: Path) -> None:
+        contents = members(file)
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in contents.items():
+                entry = zipfile.ZipInfo(name)
+                entry.external_attr = mode << 16
+                archive.writestr(entry, content, method)
+
+    return pack
+
+
+def renamed(file: Path) -> None:
+    """The first member's size stands before it, and is another than in the list."""
+    content = bytearray(file.read_bytes())
+    content[18:22] = b"\0\0\0\1"
+    file.write_bytes(content)
+
+
+def with_much(file: Path) -> None:
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("more", bytes(LARGE))
+
+
+ZIPS: Mapping[str, tuple[Callable[[Path], object], str]] = {
+    "before": (lambda file: file.write_bytes(b"#!/bin/sh\n" + file.read_bytes()), "bytes that belong to no member"),
+    "behind": (lambda file: file.write_bytes(file.read_bytes() + b"more"), "bytes that belong to no member"),
+    "comment": (commented, "bytes that belong to no member"),
+    "links": (packed_as(zipfile.ZIP_STORED, 0o120777), "it is no file"),
+    "bzip2": (packed_as(zipfile.ZIP_BZIP2, 0o100644), "is not what the file's list of members says"),
+    "two sizes": (renamed, "is not what the file's list of members says"),
+    "bomb": (with_much, "times as large as the file"),
+}
+
+
+@pytest.mark.parametrize("trick", ZIPS)
+def test_a_zip_that_another_tool_reads_otherwise_is_refused(made: Made, tmp_path: Path, trick: str) -> None:
+    file = tmp_path / "trick.zip"
+    shutil.copy(made.bundle, file)
+    change, told = ZIPS[trick]
+    change(file)
+    (found,) = of(verify(file, Trusted()))
+    assert told in found
+
+
+def test_a_bundle_that_was_packed_again_is_the_same(made: Made, tmp_path: Path) -> None:
+    file = tmp_path / "again.zip"
+    shutil.copy(made.bundle, file)
+    packed_as(zipfile.ZIP_DEFLATED, 0o100644)(file)
+    assert of(verify(file, Trusted())) == []
 
 
 def test_a_root_of_ones_own_outweighs_the_bundles(made: Made, tmp_path: Path) -> None:

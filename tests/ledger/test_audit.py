@@ -31,7 +31,7 @@ PUBLIC = KEY.public_key().public_bytes_raw()
 def verified(path: Path, copies: Sequence[tuple[str, bytes]] = ()) -> tuple[Verified, list[str]]:
     said = Verified()
     with sqlite.reading(path) as connection, connection.begin():
-        return said, [str(each) for each in findings(connection, said, copies, PUBLIC)]
+        return said, [str(each) for each in findings(connection, said, copies, [PUBLIC])]
 
 
 def found(path: Path) -> list[str]:

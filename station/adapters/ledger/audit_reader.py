@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain of a ledger's file, for commands: how far it reaches, and what differs from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +41,13 @@ def findings(
     path: Path,
     said: Verified,
     copies: Sequence[tuple[str, bytes]],
-    key: bytes | None,
+    keys: Collection[bytes],
     authority: StampAuthority | None = None,
 ) -> Iterator[Finding]:
     """`verifying.findings` of one state of the file. Raises `LedgerUnavailable`, also for a ledger without a chain."""
     with sqlite.reading(path) as connection, sqlite.translated(path), connection.begin():
         _check(connection, path)
-        yield from verifying.findings(connection, said, copies, key, authority)
+        yield from verifying.findings(connection, said, copies, keys, authority)
 
 
 def _check(connection: Connection, path: Path) -> None:

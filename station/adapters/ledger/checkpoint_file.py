@@ -58,20 +58,27 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def newest(file: Path, public_key: bytes | None) -> Signed | None:
-    """The last sound checkpoint of the file, by this key if given; None if there is none. Raises `OSError`.
+def newest(file: Path, public_key: bytes | None) -> list[Signed]:
+    """The checkpoints that a ledger must go on from, by this key if given: the last, that of the latest moment, that of the highest line.
 
-    Others are passed over: a power cut may have torn one, and a key may have been replaced. So are those with a time stamp: each
-    stands there without it, too, and the stamp may have come when there was a newer checkpoint.
+    They are one, unless somebody has appended an old one again, a clock went back, or a ledger was put back. Lines that are
+    none are passed over: a power cut may have torn one, and a key may have been replaced. So are those with a
+    time stamp: each stands there without it, too, and the stamp may have come when there was a newer one. Raises `OSError`.
     """
-    found = None
+    last = latest = highest = None
     try:
         for _, line in lines(file):
             try:
-                read = verified(line, public_key)
+                read = verified(line, *(() if public_key is None else (public_key,)))
             except NotACheckpoint:
                 continue
-            found = read if read.timestamp is None else found
+            if read.timestamp is not None:
+                continue
+            last = read
+            if latest is None or last.checkpoint.at >= latest.checkpoint.at:
+                latest = last
+            if highest is None or last.checkpoint.number >= highest.checkpoint.number:
+                highest = last
     except FileNotFoundError:
-        return None
-    return found
+        return []
+    return list(dict.fromkeys(each for each in (last, latest, highest) if each is not None))

@@ -127,12 +127,13 @@ class LotEvidence:
         query = query.join_from(_certificate, _request, _request.c.id == _certificate.c.request_id)
         for row in self._rows(query.where(_request.c.uid.in_(self._units)).order_by(_request.c.id)):
             kept = {name: _value(value) for name, value in row.items() if name not in {"dac", "pai"}}
-            yield kept, row["dac"], row["pai"]
+            yield kept, _octets(row["dac"]), _octets(row["pai"])
 
     def intermediates(self) -> Iterator[bytes]:
         """The PAI of those certificates, each once, in DER."""
         query = select(_certificate.c.pai).join_from(_certificate, _request, _request.c.id == _certificate.c.request_id)
-        yield from self._connection.scalars(query.where(_request.c.uid.in_(self._units)).distinct())
+        found = self._connection.scalars(query.where(_request.c.uid.in_(self._units)).distinct())
+        yield from map(_octets, found)
 
     def labels(self) -> Iterator[Row]:
         """The events of the units' labels."""
@@ -171,11 +172,12 @@ class LotEvidence:
             case "secrets":
                 return or_(table.c.lot == self.record.name, table.c.uid.in_(self._units))
             case "line":
-                moments = func.min(_attempt.c.started_at), func.max(func.coalesce(_attempt.c.ended_at, "9"))
-                begin, end = self._connection.execute(select(*moments).where(self._of_lot)).one()
+                begun, ended = func.count(), func.count(_attempt.c.ended_at)
+                moments = func.min(_attempt.c.started_at), func.max(_attempt.c.ended_at), begun > ended
+                begin, end, running = self._connection.execute(select(*moments).where(self._of_lot)).one()
                 if begin is None:
                     return literal(value=False)
-                return table.c.at.between(begin, end)
+                return table.c.at >= begin if running else table.c.at.between(begin, end)
             case _:
                 return table.c.uid.in_(self._units)
 
@@ -232,6 +234,11 @@ def evidence(path: Path, lot: str) -> Iterator[LotEvidence | None]:
 
 def _plain(row: RowMapping) -> dict[str, object]:
     return {name: _value(value) for name, value in row.items()}
+
+
+def _octets(value: object) -> bytes:
+    """Bytes of the ledger. Where something else stands in their place, the bundle says so: its row is not the chain's."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _value(value: object) -> object:

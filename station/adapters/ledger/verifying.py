@@ -7,7 +7,7 @@ Reads one state of the file, also beside the daemon. What it must remember of th
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -62,10 +62,10 @@ def findings(
     connection: Connection,
     said: Verified,
     copies: Sequence[tuple[str, bytes]],
-    key: bytes | None,
+    keys: Collection[bytes],
     authority: StampAuthority | None = None,
 ) -> Iterator[Finding]:
-    """Everything that differs. `copies` are texts of checkpoints from elsewhere with their places; by `key` if given.
+    """Everything that differs. `copies` are texts of checkpoints from elsewhere with their places; by one of `keys` if any is given.
 
     Time stamps are checked by `authority`, if it is given.
     """
@@ -81,7 +81,7 @@ def findings(
     for covered in TABLES:
         yield from _rows(raw, covered, said)
     yield from _cut(raw)
-    yield from _checkpoints(connection, said, copies, key, authority)
+    yield from _checkpoints(connection, said, copies, keys, authority)
 
 
 def _text(octets: bytes) -> str | bytes:
@@ -130,8 +130,8 @@ class _Line:
     @property
     def is_linkable(self) -> bool:
         """Whether number, event and hash are of their kinds: SQLite takes any value in any column."""
-        numbers = isinstance(self.number, int) and isinstance(self.event, int | None)
-        return numbers and isinstance(self.hash, bytes) and len(self.hash) == _BYTES
+        kinds = (isinstance(self.number, int), isinstance(self.event, int | None), isinstance(self.hash, bytes))
+        return all(kinds) and len(self.hash) == _BYTES
 
     @property
     def is_whole(self) -> bool:
@@ -303,14 +303,14 @@ def _checkpoints(
     connection: Connection,
     said: Verified,
     copies: Sequence[tuple[str, bytes]],
-    key: bytes | None,
+    keys: Collection[bytes],
     authority: StampAuthority | None,
 ) -> Iterator[Finding]:
     own = ((f"the ledger's checkpoint of line {number}", text) for number, text in checkpoints.texts(connection))
     for place, text in (*own, *copies):
         said.checkpoints += 1
         try:
-            signed = verified(text, key)
+            signed = verified(text, *keys)
         except NotACheckpoint as exc:
             yield Finding(None, f"{place}: {exc}")
             continue

@@ -3,6 +3,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -50,11 +51,11 @@ def verify(
     ledger: LedgerOption = None,
     copies: CheckpointsOption = None,
     key: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--key",
             metavar="PUB",
-            help="The audit's public key: a PEM file, or 64 hexadecimal digits.",
+            help="The audit's public key: a PEM file, or 64 hexadecimal digits. Repeat it after a change of the key.",
             show_default=False,
         ),
     ] = None,
@@ -78,11 +79,12 @@ def verify(
     if ledger is None:
         check_account(path)
     file = copies or _copies_of(loaded)
-    public_key = _key(key) if key is not None else _own_key(loaded)
+    own = _own_key(loaded) if loaded is not None and not key else None
+    keys = {_key(each) for each in key or []} | ({own} if own is not None else set())
     texts = _texts(file, must_exist=copies is not None)
     authority = _authority(timestamp_ca, loaded)
     said, found, began = Verified(), 0, time.monotonic()
-    for finding in audit_reader.findings(path, said, texts, public_key, authority):
+    for finding in audit_reader.findings(path, said, texts, keys, authority):
         found += 1
         if found <= MOST_SHOWN:
             say(finding)
@@ -92,18 +94,29 @@ def verify(
     say(
         f"{counted(said.lines, 'line')}, {counted(said.rows, 'row')}, {counted(said.checkpoints, 'checkpoint')}, {time.monotonic() - began:.1f} s"
     )
-    if public_key is None and said.checkpoints:
-        say("No key was given: the checkpoints' own keys signed them. Compare with --key.")
-    if said.stamps:
-        say(f"{counted(said.stamps, 'time stamp')}; by the last one {said.stamped}")
-    if said.unchecked_stamps:
-        say(f"{counted(said.unchecked_stamps, 'time stamp')} not checked: name the authority with --timestamp-ca")
+    _say_what_vouches(said, file, texts, keys)
     if found:
         say(
             f"not sound: {counted(found, 'finding')}{f', of which {MOST_SHOWN} are shown' if found > MOST_SHOWN else ''}"
         )
         raise typer.Exit(FAILED)
     say("sound")
+
+
+def _say_what_vouches(said: Verified, file: Path | None, texts: Sequence[object], keys: Collection[bytes]) -> None:
+    """What whoever may write the ledger could have made anew."""
+    if not said.checkpoints:
+        say("There is no checkpoint: whoever may write the ledger could have made the chain anew.")
+    elif not texts:
+        say(
+            f"There is no copy of a checkpoint{f' in {file}' if file else ''}: the end of the ledger may have been cut off."
+        )
+    if said.checkpoints and not keys:
+        say("No key was given: the checkpoints' own keys signed them. Compare with --key.")
+    if said.stamps:
+        say(f"{counted(said.stamps, 'time stamp')}; by the last one {said.stamped}")
+    if said.unchecked_stamps:
+        say(f"{counted(said.unchecked_stamps, 'time stamp')} not checked: name the authority with --timestamp-ca")
 
 
 @app.command()
@@ -147,17 +160,15 @@ def accept(reason: ReasonOption, config: ConfigOption = None) -> None:
     if file is None:
         raise control.CommandRefused("[audit] copy_to is not set: there is nothing that the ledger could contradict")
     newest = checkpoint_file.newest(file, _own_key(loaded))
-    if newest is None:
+    if not newest:
         raise control.CommandRefused(f"{file}: there is no checkpoint that this station has signed")
     different = asyncio.run(_accepted(loaded, newest, decision))
-    say(
-        "the ledger goes on from its newest checkpoint: there is nothing to accept"
-        if different is None
-        else f"accepted: {different}"
-    )
+    say(*(f"accepted: {each}" for each in different))
+    if not different:
+        say("the ledger goes on from its newest checkpoint: there is nothing to accept")
 
 
-async def _accepted(loaded: Config, newest: Signed, decision: Decision) -> str | None:
+async def _accepted(loaded: Config, newest: Sequence[Signed], decision: Decision) -> list[str]:
     try:
         decision.check()
     except DecisionRefused as exc:
@@ -165,9 +176,12 @@ async def _accepted(loaded: Config, newest: Signed, decision: Decision) -> str |
     section = loaded.station
     opening = Ledger.open(loaded.ledger, station=section.name, register=section.witness, key=loaded.secrets.key)
     async with opening as ledger:
-        if (different := await ledger.audit.difference(newest)) is not None:
-            await ledger.audit.accept(newest, decision, datetime.now(UTC))
-    return different
+        told = list[str]()
+        for each in newest:
+            if (different := await ledger.audit.difference(each)) is not None:
+                await ledger.audit.accept(each, decision, datetime.now(UTC))
+                told.append(different)
+    return told
 
 
 def _loaded(config: Path | None, ledger: Path | None) -> Config | None:
