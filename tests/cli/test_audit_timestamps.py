@@ -237,9 +237,7 @@ async def test_a_stamped_copy_is_never_the_newest(bench: Bench, authority: Autho
         assert first is not None
         checkpoint_file.append(bench.copy, await asking(authority).stamped(first))
         assert second is not None
-        newest = checkpoint_file.newest(bench.copy, None)
-        assert newest is not None
-        assert newest.line() == second.line()
+        assert [each.line() for each in checkpoint_file.newest(bench.copy, None)] == [second.line()]
 
 
 async def test_a_line_does_not_start_with_an_authority_that_it_cannot_check(bench: Bench, authority: Authority) -> None:

@@ -62,8 +62,8 @@ def newest(file: Path, public_key: bytes | None) -> list[Signed]:
     """The checkpoints that a ledger must go on from, by this key if given: the last, that of the latest moment, that of the highest line.
 
     They are one, unless somebody has appended an old one again, a clock went back, or a ledger was put back. Lines that are
-    none are passed over: a power cut may have torn one, and a key may have been replaced. So are those with a time stamp: each
-    stands there without it, too, and the stamp may have come when there was a newer checkpoint. Raises `OSError`.
+    none are passed over: a power cut may have torn one, and a key may have been replaced. So are those with a
+    time stamp: each stands there without it, too, and the stamp may have come when there was a newer one. Raises `OSError`.
     """
     last = latest = highest = None
     try:

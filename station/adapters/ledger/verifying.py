@@ -130,8 +130,8 @@ class _Line:
     @property
     def is_linkable(self) -> bool:
         """Whether number, event and hash are of their kinds: SQLite takes any value in any column."""
-        numbers = isinstance(self.number, int) and isinstance(self.event, int | None)
-        return numbers and isinstance(self.hash, bytes) and len(self.hash) == _BYTES
+        kinds = (isinstance(self.number, int), isinstance(self.event, int | None), isinstance(self.hash, bytes))
+        return all(kinds) and len(self.hash) == _BYTES
 
     @property
     def is_whole(self) -> bool:

@@ -95,10 +95,6 @@ def verify(
         f"{counted(said.lines, 'line')}, {counted(said.rows, 'row')}, {counted(said.checkpoints, 'checkpoint')}, {time.monotonic() - began:.1f} s"
     )
     _say_what_vouches(said, file, texts, keys)
-    if said.stamps:
-        say(f"{counted(said.stamps, 'time stamp')}; by the last one {said.stamped}")
-    if said.unchecked_stamps:
-        say(f"{counted(said.unchecked_stamps, 'time stamp')} not checked: name the authority with --timestamp-ca")
     if found:
         say(
             f"not sound: {counted(found, 'finding')}{f', of which {MOST_SHOWN} are shown' if found > MOST_SHOWN else ''}"
@@ -117,6 +113,10 @@ def _say_what_vouches(said: Verified, file: Path | None, texts: Sequence[object]
         )
     if said.checkpoints and not keys:
         say("No key was given: the checkpoints' own keys signed them. Compare with --key.")
+    if said.stamps:
+        say(f"{counted(said.stamps, 'time stamp')}; by the last one {said.stamped}")
+    if said.unchecked_stamps:
+        say(f"{counted(said.unchecked_stamps, 'time stamp')} not checked: name the authority with --timestamp-ca")
 
 
 @app.command()
