@@ -166,12 +166,23 @@ class Disasters:
         def halves() -> int:
             return len(list(self.world.printer.glob("*.half.zpl")))
 
-        before = halves()
+        before, known = halves(), self._unproven()
         with self._noted("half a label"), printer_is(self.world.printer, "half"):
             _within(SOON, lambda: halves() > before)
             if halves() > before:
-                _within(KNOWN_WITHIN, lambda: any(_knows(station) for station in self.world.stations))
+                time.sleep(WHILE)
+                _within(KNOWN_WITHIN, lambda: bool(self._unproven() - known))
         self.fired["half a label"] -= halves() == before
+
+    def _unproven(self) -> set[str]:
+        """The labels of which a station does not know whether they are on paper."""
+        found = set[str]()
+        for station in self.world.stations:
+            with suppress(control.DaemonAbsent, control.CommandRefused):
+                listed = station.asks("label_status")["unproven"]
+                assert isinstance(listed, list)
+                found.update(f"{each['uid']} {each['copy']}" for each in listed)
+        return found
 
     def _database_killed(self) -> None:
         assert self.world.factory is not None
@@ -193,15 +204,6 @@ class Disasters:
             way.become(mode)
             time.sleep(WHILE)
             way.become(Mode.OK)
-
-
-def _knows(station: At) -> bool:
-    """Whether the station sees that its printer is not in order, or has a label of which it does not know whether it is on paper."""
-    try:
-        status = station.asks("label_status")
-    except (control.DaemonAbsent, control.CommandRefused):
-        return False
-    return bool(status["unproven"] or status["fault"])
 
 
 def _within(seconds: float, so: Callable[[], bool]) -> None:
