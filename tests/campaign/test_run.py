@@ -24,7 +24,7 @@ from virtual_bench.faults.catalogue import CATALOGUE
 @pytest.mark.line
 @pytest.mark.timeout(900)
 def test_a_short_campaign_breaks_no_promise() -> None:
-    """Faults of the bench, switches of the PKI, and a kill of the daemon, with four boards at once."""
+    """Faults of the bench and switches of the PKI, with four boards at once."""
     assert run.main(["--boards", "10", "--slots", "4", "--seed", "1", "--calm"]) == 0
 
 
