@@ -111,14 +111,16 @@ def points(rows: Sequence[Figures], name: str) -> Points:
 
 def _flat(rows: Sequence[Figures], figure: Flat) -> Finding:
     parts = blocks(points(rows, figure.name), figure.of)
-    found, both = trend(parts), ends(parts)
+    found, later, both = trend(parts), trend(parts[len(parts) // 2 :]), ends(parts)
+    grows = found.certain > figure.free and later.slope > found.slope / 2  # a high-water mark comes to rest
     steps = both.worse and both.end - both.start > figure.free_step
     hourly = 3600 / figure.scale
     says = (
         f"{figure.label} {both.start / figure.scale:.2f} {figure.unit} at the start, {both.end / figure.scale:.2f} at the end, "
-        f"{found.slope * hourly:+.2f} an hour and at least {found.least * hourly:+.2f}"
+        f"{found.slope * hourly:+.2f} an hour and at least {found.least * hourly:+.2f}, "
+        f"in the second half {later.slope * hourly:+.2f}"
     )
-    return Finding(figure.name, found.certain <= figure.free and not steps, says.replace("  ", " "), found)
+    return Finding(figure.name, not grows and not steps, says.replace("  ", " "), found)
 
 
 def _not_worse(rows: Sequence[Figures], figure: NotWorse) -> Finding:
