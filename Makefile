@@ -28,15 +28,19 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-test: compilers umockdev chromium mosquitto softhsm postgresql lint types contracts covered
-	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile --no-loadscope-reorder --durations=25
+# mypy and the tests share the two cores of a small machine. Tests of whole lines wait much of their time: four workers keep both busy.
+test: compilers umockdev chromium mosquitto softhsm postgresql $(READY)
+	$(MAKE) --jobs=2 covered lint types contracts
+	$(BIN)/python -X dev -m pytest -m line -n 4 --dist loadfile --no-loadscope-reorder --durations=25
 	$(MAKE) test-commissioning
 
 # The fixtures of a file do most of the work: a second worker for its tests would do it again.
 test-commissioning: $(READY) $(COMMISSIONERS)
 	$(BIN)/python -X dev -m pytest -m commissioning -n 2 --dist loadfile $(COMMISSIONING) tests/label
 
-check: lint types contracts fast
+# What takes long is only in `make test`, which also runs everything in Python's development mode.
+check: $(READY)
+	$(MAKE) --jobs=2 fast lint types contracts
 
 # The tests build C: for this machine, and for the board's core.
 compilers:
@@ -73,12 +77,12 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 fast: $(READY)
-	$(BIN)/python -X dev -m pytest -m "not line and not commissioning" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not line and not commissioning" -n 2 --dist worksteal
 
-# The fast tests under coverage; fails below the floor in pyproject.toml. `coverage report` then names the lines.
+# The fast tests and the slow ones under coverage; fails below the floor in pyproject.toml. `coverage report` then names the lines.
 covered: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/python -X dev -m coverage run -m pytest -m "not line and not commissioning" -n 2 --dist worksteal
+	$(BIN)/python -X dev -m coverage run -m pytest -m "not line and not commissioning" -n 3 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --format=total
 

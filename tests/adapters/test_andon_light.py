@@ -18,6 +18,8 @@ import pytest
 from station.web.signals import beat_line, state_line
 from tests.web.fake_door import OPEN, paused, slot
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, str(ROOT / "docs" / "examples" / "andon_light.py")]
 WITHIN = 120.0

@@ -182,6 +182,7 @@ def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round(
     assert len([row for row in rows if row.verdict is Verdict.MET]) == 5
 
 
+@pytest.mark.slow
 def test_a_ledger_of_any_size_is_filled_once_and_measured_beside_an_empty_one(tmp_path: Path) -> None:
     """The filled ledger keeps the events that the benchmark adds."""
     empty, large = scales(tmp_path, tmp_path / "cache", [1000], rounds=1)

@@ -16,6 +16,8 @@ from tests.builders.line import station_command
 from tests.builders.station_demo import ROOT
 from tests.cli.hostile import daemon, status
 
+pytestmark = pytest.mark.slow
+
 PLACE = "pci-0000:00:14.0-usb-0:2.{}"
 
 

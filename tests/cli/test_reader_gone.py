@@ -16,6 +16,8 @@ from tests.builders.forge_declaration import SIGNER
 from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import configuration, daemon, status
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FULL = ROOT / "tests" / "vectors" / "st" / "Full_FactoryData.json"
 

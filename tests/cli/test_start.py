@@ -20,6 +20,7 @@ print(json.dumps(list(sys.modules)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "needed"),
     [
@@ -51,6 +52,7 @@ except SystemExit as end:
 NOT_NEEDED = {"alembic", "jinja2", "markdown_it", "pygments", "reportlab", "rich", "segno", "tomlkit", "typer"}
 
 
+@pytest.mark.slow
 def test_the_daemon_imports_nothing_of_the_command_lines() -> None:
     """It would have it in memory for months. What the daemon opens with decides what else it imports: here it does not open."""
     done = subprocess.run([sys.executable, "-c", DAEMON], check=True, capture_output=True, text=True)

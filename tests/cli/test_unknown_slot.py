@@ -13,6 +13,8 @@ from station.config.line import SOCKET
 from station.daemon import control
 from tests.builders.small_line import small_line
 
+pytestmark = pytest.mark.slow
+
 NO_SLOT = "there is no slot 44; there are 1, 2"
 
 

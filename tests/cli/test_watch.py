@@ -31,6 +31,8 @@ from tests.web.fake_door import FakeDoor, mixed, paused, slot
 from tests.web.in_a_thread import served_in_a_thread
 from tests.web.test_follower import scripted
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ALTERNATE_SCREEN, ORIGINAL_SCREEN, HOME = "\x1b[?1049h", "\x1b[?1049l", "\x1b[H"
 SHOWN_CURSOR = "\x1b[?25h"

@@ -208,6 +208,7 @@ ENDLESS = {Fault.HANG, Fault.HANG_AFTER_ISSUE, Fault.ENDLESS}
 AT_ONCE = {Fault.LATE, Fault.DRIP_HEADER, Fault.DRIP_BODY}
 
 
+@pytest.mark.slow
 async def test_every_switch_strikes_in_the_program(program: Path) -> None:
     """Each of a request or an answer is set alone, and counted once; the server then issues as before."""
     ready, body = json.loads((program / READY).read_text()), base64.encodebytes(csr(new_key()))

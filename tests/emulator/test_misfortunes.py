@@ -69,6 +69,7 @@ def _new_instructions(bench: ChipBench) -> set[int]:
     return seen[1] - seen[0]
 
 
+@pytest.mark.slow
 def test_one_overwritten_instruction_on_the_way_to_the_request_is_noticed(bench: ChipBench) -> None:
     """The board still sends HELLO, but never answers the request."""
     way = instructions_of_a_request(bench)

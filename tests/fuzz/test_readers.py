@@ -11,6 +11,8 @@ from tests.builders.forge import DAC
 from tests.fuzz.mutations import mutated
 from tests.fuzz.readers import FalsePassError, Target, run_case, targets
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = tuple(targets())
 
 

@@ -3,9 +3,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.builders.lesson import ASKED, lesson
 from tests.hotplug.mocked import MockedHost
 from tests.hotplug.umockdev import PRELOAD, port
+
+pytestmark = pytest.mark.slow
 
 
 def test_places_that_udev_tells_of_become_slots(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.builders.bench import rows
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 100, 500])
 async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, lines: int) -> None:
     """After SIGKILL the file is whole and has every acknowledged verdict, and the next daemon can open it."""
@@ -26,6 +27,7 @@ async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, l
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # it starts processes, one after the other
 async def test_a_killed_process_leaves_a_ledger_that_opens(path: Path) -> None:
     """The machine's register is never ahead of the ledger on disk."""

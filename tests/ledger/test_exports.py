@@ -59,12 +59,14 @@ def peaks(command: list[str], ledgers: tuple[Path, Path]) -> list[int]:
     return [peak(partial(run, path)) for path in ledgers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_ten_times_as_many_units_take_no_more_memory(command: list[str], ledgers: tuple[Path, Path]) -> None:
     small, large = peaks(command, ledgers)
     assert large < small + MORE
 
 
+@pytest.mark.slow
 def test_a_lots_report_takes_memory_for_its_figures_alone(
     ledgers: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ async def test_blocks_are_used_in_order_and_a_block_that_is_given_again_changes_
     assert again.serial_number == "SN000002"
 
 
+@pytest.mark.slow
 async def test_none_left_is_the_lines_fault_and_says_the_reason(path: Path) -> None:
     async with enrolled(path) as ledger, VerifierPool(1000, 2, of(ledger).pair) as secrets:
         with pytest.raises(LeaseExhausted) as without_pairs:
@@ -147,6 +148,7 @@ async def test_a_pair_that_the_centre_has_not_given_is_not_used(path: Path) -> N
     assert unit.serial_number == "SN000001"
 
 
+@pytest.mark.slow
 async def test_a_pair_taken_ahead_is_free_again_after_a_restart(path: Path) -> None:
     async with stocked(path) as (ledger, secrets):
         await secrets.take()
@@ -157,6 +159,7 @@ async def test_a_pair_taken_ahead_is_free_again_after_a_restart(path: Path) -> N
         assert (await left(ledger)).items == 0
 
 
+@pytest.mark.slow
 async def test_a_pair_that_a_pulled_board_has_taken_is_given_to_another(path: Path) -> None:
     """Secrets that were taken and not used come back when the stock ends."""
     async with stocked(path) as (ledger, secrets):

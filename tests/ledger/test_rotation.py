@@ -92,6 +92,7 @@ async def test_it_is_recorded_with_the_new_keys_id(path: Path) -> None:
     assert (deed.deed, deed.who, deed.units, deed.recipient) == ("rotate", "anna", UNITS - 1, new)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [False, True], ids=["folder of keys", "one file"])
 async def test_killed_at_every_lasting_step_it_is_ended_by_the_next_call(
     path: Path, tmp_path: Path, register: Path, *, named: bool

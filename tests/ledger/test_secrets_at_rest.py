@@ -136,6 +136,7 @@ def opened_until(path: Path, at: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 async def test_a_migration_that_is_killed_is_ended_by_the_next_start(path: Path) -> None:
     """At moments from its beginning to the end of the VACUUM: every unit opens, and no file has anything in clear."""
     await of_the_first_version(path, units=20)

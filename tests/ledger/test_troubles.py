@@ -23,6 +23,7 @@ async def written(path: Path, secrets: Secrets) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["units list", "units show 00", "units export", "pki orphans"])
 def test_a_reader_of_a_held_ledger_says_so(written: Path, command: str) -> None:
     """The command prints one sentence and exits with 3; in WAL mode only an exclusive lock keeps readers out."""
@@ -35,6 +36,7 @@ def test_a_reader_of_a_held_ledger_says_so(written: Path, command: str) -> None:
     assert f"{path}: database is locked by process {holder.pid} (" in sentence
 
 
+@pytest.mark.slow
 async def test_a_held_ledger_is_waited_for_and_refused(written: Path) -> None:
     """The wait is logged, the refusal names the file and the program."""
     path = written

@@ -323,6 +323,7 @@ def test_a_missing_ledger_is_a_fault(path: Path) -> None:
     assert isinstance(result.exception, LedgerUnavailable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["units", "export"], ["pki", "export-revocations"]])
 def test_an_export_to_a_closed_output_says_so(filled: Path, command: list[str]) -> None:
     """The shell's `>&-` closes it before the command begins."""

@@ -171,6 +171,7 @@ async def test_a_certificate_is_kept_whatever_the_program_says_after_it(
     assert 0 < len(unusable.content) <= 65536
 
 
+@pytest.mark.slow
 async def test_a_certificate_of_a_program_that_then_hangs_is_kept(scripts: Scripts) -> None:
     csr = new_csr()
     scripts.write("good", pem(dac_for(csr)))
@@ -213,6 +214,7 @@ def lives(pid: int) -> bool:
 STARTS_ANOTHER = "trap '' INT TERM; echo asked >&2; sleep 100000 & echo $! > child; mv child pid; wait"
 
 
+@pytest.mark.slow
 async def test_a_late_program_is_killed_with_all_that_it_started(scripts: Scripts) -> None:
     """The request may have been sent."""
     program = scripts.program(STARTS_ANOTHER, within=12.0)

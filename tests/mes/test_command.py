@@ -30,6 +30,7 @@ async def judged(ledger: Ledger, secrets: Secrets, boards: int) -> None:
     await ledger.outbox.died(1, "HTTP 400 Bad Request: no", NOW)
 
 
+@pytest.mark.slow
 async def test_a_stopped_ledgers_messages_are_listed_retried_and_dropped(path: Path, secrets: Secrets) -> None:
 
     async with Ledger.open(path, station="line-1", reports=LineReports(["webhook"])) as ledger:

@@ -14,6 +14,8 @@ from tests.builders.bench import rows
 from tests.mes.broker import brokered, hearing
 from tests.mes.receiver import Receiver
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 BOARDS = 5
 

@@ -54,6 +54,7 @@ def storm(seconds: float, environment: Mapping[str, str] | None = None) -> "subp
     )
 
 
+@pytest.mark.slow
 def test_children_close_no_port() -> None:
     """uvloop closed a child's pipe twice; a port that had got the same number in between was closed with it."""
     done = storm(2)

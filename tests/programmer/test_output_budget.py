@@ -18,6 +18,8 @@ from station.line.loop_lag import LoopLag
 from tests.builders.transcripts import PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
 
+pytestmark = pytest.mark.slow
+
 LATE = 30.0  # seconds, on a machine that is busy with other tests; a line of blanks once took 37
 NEVER = 1000.0
 PROBES = {"wild": PROBE, "neighbour": PROBE[::-1]}

@@ -15,6 +15,8 @@ from station.domain.shared import Word
 from tests.builders.centres import CHECK, LOT, RELEASE, SIZE, Chance, Teller, owner
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def empty(server: Server, database: str) -> Iterator[psycopg.Connection]:

@@ -14,6 +14,8 @@ from station.domain.shared import Word
 from tests.builders.centres import LOT, Chance, Teller
 from tests.builders.network import Mode, Way
 
+pytestmark = pytest.mark.slow
+
 SOON = 0.2  # seconds, in which nobody answers
 WITHIN = 120.0
 

@@ -15,6 +15,8 @@ from station.domain.facts import Checkpoint
 from station.domain.shared import checkpoint_text
 from tests.builders.centres import Teller
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 async def _journals(line: Teller, other: Teller) -> None:

@@ -28,6 +28,8 @@ from tests.builders.postgresql import Server
 from tests.cli.hostile import configuration
 from tests.doctor.line_files import LINE, make
 
+pytestmark = pytest.mark.slow
+
 SECRET = "hunter2-canary"
 
 

@@ -20,6 +20,8 @@ from station.domain.shared import GRID, MOST_LINES, Cursor, Line, Rank, Refusal,
 from tests.builders.centres import CHECK, FORMAT, LOT, RELEASE, SIZE, Chance, Teller, owner, teller
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 
 def rows(boss: psycopg.Connection, query: str) -> list[tuple[object, ...]]:
     return boss.execute(query.encode()).fetchall()

@@ -14,6 +14,8 @@ from station.adapters.centre.trouble import CentreBroken, CentreUnreachable
 from tests.builders.network import Mode, Way
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 WITHIN = 120.0
 SOON = 0.2  # seconds: a deadline that passes in the test
 CANARY = "hunter2-canary"

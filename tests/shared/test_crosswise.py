@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+import pytest
 from structlog.testing import capture_logs
 
 from station.adapters.centre.trouble import CentreUnreachable
@@ -14,6 +15,8 @@ from station.domain.shared import Rank
 from station.domain.target import UID
 from tests.builders.centres import Teller, made, owner, teller
 from tests.builders.postgresql import Server
+
+pytestmark = pytest.mark.slow
 
 STATIONS, UNITS, ROUNDS = 8, 16, 5
 

@@ -20,6 +20,8 @@ from tests.builders.replicas import RECIPE, made
 from tests.builders.sharing import FLEET
 from tests.doctor.line_files import LINE
 
+pytestmark = pytest.mark.slow
+
 OTHER = "11" * 32
 
 

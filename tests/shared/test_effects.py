@@ -12,6 +12,8 @@ from station.domain.facts import CertificateIssued, Checkpoint, IdentityAdvanced
 from station.domain.shared import GRID, Rank
 from tests.builders.centres import BEGUN, LOT, PAI_NAME, RELEASE, SIZE, Teller
 
+pytestmark = pytest.mark.slow
+
 
 def rows(boss: psycopg.Connection, query: str) -> list[tuple[object, ...]]:
     return boss.execute(query.encode()).fetchall()

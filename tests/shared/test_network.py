@@ -12,6 +12,8 @@ from psycopg import AsyncConnection
 from tests.builders.network import Answers, Mode, Way
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 WITHIN = 120.0
 LOST = b"C\0\0\0\x0bCOMMIT\0"
 BEFORE = b"Z\0\0\0\x05T"

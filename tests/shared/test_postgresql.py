@@ -13,6 +13,8 @@ import pytest
 
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 WITHIN = 120.0
 HISTORY = """

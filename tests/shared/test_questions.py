@@ -15,6 +15,8 @@ from station.domain.target import UID
 from tests.builders.centres import BEGUN, LOT, RELEASE, Teller
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reader(server: Server, centre: str, boss: psycopg.Connection) -> Iterator[psycopg.Connection]:

@@ -18,6 +18,8 @@ from tests.builders.postgresql import Server
 from tests.builders.replicas import LOT, RECIPE, made, replica
 from tests.builders.sharing import of
 
+pytestmark = pytest.mark.slow
+
 SHORT = 0.5  # seconds, after which a deaf network counts as one that does not answer
 
 

@@ -17,6 +17,8 @@ from station.domain.shared import Rank, Refusal, Word
 from tests.builders.centres import LOT, RELEASE, Teller, made, owner, teller
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 SKIP = 3
 
 

@@ -11,6 +11,8 @@ from station.adapters.centre import administration, rights
 from tests.builders.centres import Teller
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 TABLES = (
     "anomaly",
     "approval",

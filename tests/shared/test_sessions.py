@@ -8,6 +8,8 @@ from station.adapters.centre.trouble import CentreBroken, CentreUnreachable
 from tests.builders.network import Mode, Way
 from tests.builders.postgresql import Server
 
+pytestmark = pytest.mark.slow
+
 
 def numbers(dsn: str) -> list[int]:
     with connected(dsn, reads_only=True) as connection:

@@ -429,6 +429,7 @@ def slow_upgrade(seconds: float) -> Settings:
     return Settings(Path(), probes=2, time_scale=1, profile=profile)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 async def test_a_killed_programmer_does_not_stop_the_coprocessor(tmp_path: Path, number: signal.Signals) -> None:
     """The coprocessor is busy until it has the new stack."""

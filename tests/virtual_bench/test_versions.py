@@ -26,6 +26,7 @@ async def download(bench: Station, board: Board, size: int, *options: str) -> st
     return (await bench.program(*connect, "-d", file, hex(APPLICATION), *options))[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "versions"),
     [

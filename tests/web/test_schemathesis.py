@@ -14,6 +14,7 @@ from station.web import api
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_token", [True, False], ids=["token", "no token"])
 def test_every_answer_is_as_described(tmp_path: Path, *, with_token: bool) -> None:
     """Whatever is asked, no answer is a server's error, or one that the description does not have."""

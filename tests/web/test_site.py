@@ -118,6 +118,7 @@ async def test_a_listener_that_does_not_read_loses_its_connection(door: FakeDoor
                     await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 async def test_a_listener_that_reads_too_slowly_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads on and on, beats among all else, and would take what is long over for what is now."""
     monkeypatch.setattr(taking, "LATE_AFTER", 0.5)
