@@ -21,25 +21,36 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Images of containers set this. Each of the thousand processes that the tests start would compile all its modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Files with a few tests that take long. They begin first: else one worker would still be at them when the others have ended.
-LONG = frozenset(
-    {
-        "test_abroad_in_chromium",
-        "test_bad_day",
-        "test_campaign",
-        "test_in_chromium",
-        "test_sheet_in_chromium",
-        "test_installation",
-        "test_lost_answers",
-        "test_lot_counted",
-        "test_pki_behaviours",
-        "test_pki_in_flight",
-        "test_soak",
-        "test_stateful",
-        "test_unique_subjects",
-        "test_wheel",
-        "test_white_label",
-    }
+# Files that take long, longest first. They begin first: else one worker would still be at them when the others have ended.
+LONG = (
+    "test_faults",
+    "test_campaign",
+    "test_lot_counted",
+    "test_coprocessor",
+    "test_secure_storage",
+    "test_images",
+    "test_log",
+    "test_shared_trouble",
+    "test_recovery",
+    "test_soak",
+    "test_demo_ended",
+    "test_fuzz",
+    "test_bad_day",
+    "test_label_line",
+    "test_mes_down",
+    "test_questions_to_the_log",
+    "test_standing",
+    "test_wheel",
+    "test_installation",
+    "test_stateful",
+    "test_lost_answers",
+    "test_pki_behaviours",
+    "test_pki_in_flight",
+    "test_unique_subjects",
+    "test_white_label",
+    "test_sheet_in_chromium",
+    "test_abroad_in_chromium",
+    "test_in_chromium",
 )
 
 
@@ -73,7 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         every, any_of = marks_in(item.path)
         if not every <= {mark.name for mark in item.iter_markers()} & MARKS <= any_of:
             raise pytest.UsageError(f"{item.nodeid} has other marks than its file says; `-m` may overlook it")
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
