@@ -22,6 +22,7 @@ from station.web.pins import PINs
 from station.web.reading import COOKIE, Reading
 from station.web.site import Site
 from tests.builders.page_certificate import written
+from tests.builders.people import people_file
 from tests.web.fake_door import FakeDoor, running, slot
 from tests.web.test_api import Acts
 from tests.web.test_site import WITHIN, address
@@ -82,8 +83,8 @@ def cookie_of(answer: aiohttp.ClientResponse) -> "Morsel[str]":
 @asynccontextmanager
 async def served(tmp_path: Path, *, hsts_days: int = 0, days: int = 90) -> AsyncIterator[Abroad]:
     certificate, key = written(tmp_path, days=days)
-    people, acts, clock = PeopleFile(tmp_path / "people.json"), Acts(), Clock()
-    people.add("Anna", Role.ENGINEER, PIN)
+    people = people_file(tmp_path / "people.json", ("Anna", Role.ENGINEER, PIN))
+    acts, clock = Acts(), Clock()
     pins = PINs(people, clock)
     reading = Reading(pins, HOURS)
     door = FakeDoor([slot("1"), running("2")])

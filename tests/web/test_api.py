@@ -35,6 +35,7 @@ from station.web.hub import Hub
 from station.web.pins import PINs
 from station.web.questions import NewLot, NewSample
 from tests.builders.bench import Secrets, begun, passed, target
+from tests.builders.people import people_file
 from tests.web.fake_door import FakeDoor, running, slot
 
 PIN, OTHER = "739154", "280461"
@@ -126,9 +127,8 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     path, recipe = tmp_path / "state" / "ledger.sqlite", tmp_path / "recipe.toml"
     path.parent.mkdir()
     recipe.write_text('[within]\nconfirm = 30\n[lot]\nname = "LOT-1"\nserial_number = "SN{:06d}"\nsize = 500\n')
-    people, acts, door = PeopleFile(tmp_path / "people.json"), Acts(), FakeDoor([running("1"), slot("slot 2/ä")])
-    people.add("Anna", Role.ENGINEER, PIN)
-    people.add("Ben", Role.OPERATOR, OTHER)
+    people = people_file(tmp_path / "people.json", ("Anna", Role.ENGINEER, PIN), ("Ben", Role.OPERATOR, OTHER))
+    acts, door = Acts(), FakeDoor([running("1"), slot("slot 2/ä")])
     async with Ledger.open(path, station="line-1") as ledger:
         hub = Hub(door, "1")
         server = web.Application(middlewares=[guarded])
