@@ -265,9 +265,9 @@ async def test_unplug_at_the_operational_firmwares_first_line(tmp_path: Path) ->
 
 
 async def test_unplug_some_time_into_a_phase(tmp_path: Path) -> None:
-    """A STORE is interrupted: the factory data is erased and not yet written."""
+    """A STORE is interrupted: the factory data is erased and not yet written. The erasure begins within 2 s and lasts a minute."""
     settings = Settings(tmp_path, profile=Profile(boot=0, p256_operation=0, external_sector_erase=60))
-    async with station(tmp_path, fault("unplug", "deliver", after=0.2), settings=settings) as bench:
+    async with station(tmp_path, fault("unplug", "deliver", after=2), settings=settings) as bench:
         board = bench.hub.plug(1)
         board.external.program(DATA_ADDRESS, factory_data())
         board.internal.program(APPLICATION, image("provisioning-flash"))
