@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.station_demo import ROOT, demonstrate
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES, demonstrate
 from tests.line.test_lock import recipe
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
@@ -62,9 +62,9 @@ def test_an_image_that_cannot_start_is_refused_before_the_line_opens(tmp_path: P
     ids=["random", "shifted", "with an instruction overwritten"],
 )
 def test_a_board_that_cannot_run_its_image_fails_as_silent(tmp_path: Path, wrong: bytes) -> None:
-    """The flash is right, but the board sends nothing."""
+    """The flash is right, but the board sends nothing. There is no healthy board that a slow machine could make late."""
     options = ("--boards", "2", "--recipe", str(recipe_with(tmp_path, wrong)))
-    run = demonstrate(tmp_path, *options)
+    run = demonstrate(tmp_path, *options, deadlines={**SHORT_DEADLINES, "STATION__BOARD__BOOT_WITHIN": "15"})
     assert run.exit_status == 1
     assert [(board["verdict"], board["fault"]) for board in run.report["boards"]] == [("fail", "board.silent")] * 2
     crashed = [line for line in run.lines("bench.jsonl") if line["event"] == "crashed"]

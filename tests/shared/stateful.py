@@ -16,6 +16,7 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import psycopg
+import uvloop
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -183,7 +184,8 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
+        # As the daemon; in development mode a loop would note down a stack for each callback, which takes as long as the rest.
+        self.runner = asyncio.Runner(debug=False, loop_factory=uvloop.new_event_loop)
         self.stations: list[Station] = []
         self.boards = 0
         self.serial_numbers: dict[str, int] = {}
