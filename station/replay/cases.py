@@ -22,7 +22,7 @@ from pathlib import Path
 
 from station.replay.cases import end_of
 
-RECORDING = Path(__file__).with_name("{recording}")
+RECORDING = Path(__file__).with_name({recording})
 
 
 def test_attempt_{attempt}_ends_as_it_should() -> None:
@@ -52,6 +52,11 @@ def named(verdict: Verdict) -> str:
     return PASSED if isinstance(verdict, Passed) else verdict.fault
 
 
+def is_ours(test: Path) -> bool:
+    """Whether the file is such a test, which may be written anew."""
+    return "station.replay.cases import end_of" in test.read_text(encoding="utf-8", errors="replace")
+
+
 def write(test: Path, entries: Sequence[Entry], recipe: Recipe, wanted: str) -> Path:
     """Writes the test and its recording, and returns the recording's path; raises `HasSecrets`."""
     head, *others = (entry for entry in entries if entry.get("kind") != "recipe")
@@ -59,6 +64,6 @@ def write(test: Path, entries: Sequence[Entry], recipe: Recipe, wanted: str) -> 
     lines = [json.dumps(entry) for entry in (head, recipe_entry(recipe), *others)]
     path.write_bytes(gzip.compress("\n".join((*lines, "")).encode(), mtime=0))
     number = Recording.of(entries).number
-    text = TEXT.format(attempt=number, recording=path.name, wanted=json.dumps(wanted))
+    text = TEXT.format(attempt=number, recording=json.dumps(path.name), wanted=json.dumps(wanted))
     test.write_text(text, encoding="utf-8")
     return path

@@ -16,6 +16,7 @@ from station.matter.onboarding import spake2p
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
 FORMAT = 1
+MOST_SALT, MOST_ITERATIONS = 64, 100_000  # Matter's salts have 32 bytes at most, and are stretched so many times
 STAND_IN = Passcode(34567821)  # in place of every unit's own
 
 
@@ -110,8 +111,8 @@ def identity_entry(identity: Identity | None) -> dict[str, object] | None:
 
 def identity_of(entry: Mapping[str, object], uid: UID, credentials: Credentials | None) -> Identity:
     """The identity with stand-ins for its secrets, which fit one another."""
-    salt = bytes(range(_number(entry["salt"])))
-    iterations = _number(entry["iterations"])
+    salt = bytes(range(_number(entry["salt"], MOST_SALT)))
+    iterations = _number(entry["iterations"], MOST_ITERATIONS)
     onboarding = OnboardingSecrets(
         passcode=STAND_IN,
         discriminator=Discriminator(_number(entry["discriminator"])),
@@ -129,15 +130,15 @@ def identity_of(entry: Mapping[str, object], uid: UID, credentials: Credentials 
         secrets=onboarding,
         manufacturing_date=str(entry["manufacturing_date"]),
         credentials=credentials,
-        rotating_device_id=None if rotating is None else "A" * _number(rotating),
+        rotating_device_id=None if rotating is None else "A" * _number(rotating, MOST_SALT),
         confirmation=Confirmation(frozenset(last["images"]), bool(last["touched"])) if isinstance(last, dict) else None,
         coprocessor=events.of(CoprocessorReady, stack) if isinstance(stack, dict) else None,
     )
 
 
-def _number(value: object) -> int:
-    if not isinstance(value, int):
-        raise EntryInvalid(f"{value!r} where a number is expected")
+def _number(value: object, most: int = 1 << 32) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise EntryInvalid(f"{str(value)[:40]!a} where a number is expected")
     return value
 
 

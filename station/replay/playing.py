@@ -41,6 +41,8 @@ from station.replay.stand_ins import content_of, credentials_of
 Entry = Mapping[str, object]
 LONGEST_SHOWN = 300  # characters of a question that was put otherwise
 
+LARGEST_READ = 16 << 20  # bytes
+
 
 class Unanswered(Exception):
     """The code of today asks what the recording does not answer."""
@@ -126,6 +128,8 @@ class Player:
             content, size = read["content"], read["size"]
             path = next((path for address, path in asked if address == read["address"]), None)
             if path is not None and isinstance(content, Mapping) and isinstance(size, int):
+                if not 0 <= size <= LARGEST_READ:
+                    raise EntryInvalid(f"a read-back of {size} bytes")
                 path.write_bytes(content_of(content, size, self.recipe, self.identity))
 
 

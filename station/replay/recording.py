@@ -19,6 +19,7 @@ from station.link.messages import Question
 from station.replay.entries import FORMAT, EntryInvalid, bytes_of, event_of
 
 Entry = Mapping[str, object]
+LONGEST = 10_000_000  # seconds: no attempt and no deadline lasts as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Recording:
         for number, entry in enumerate(others, 2):
             try:
                 made._take(entry)
-            except (KeyError, TypeError, ValueError) as exc:
+            except (LookupError, TypeError, ValueError) as exc:
                 raise EntryInvalid(f"line {number}: {type(exc).__name__} {exc}") from exc
         if made.verdict is None:
             raise EntryInvalid("it ends without a verdict")
@@ -109,7 +110,7 @@ class Recording:
     @property
     def number(self) -> int:
         number = self.head.get("attempt")
-        return number if isinstance(number, int) else 0
+        return number if isinstance(number, int) and number > 0 else 0
 
     @property
     def verdict(self) -> Verdict | None:
@@ -146,6 +147,6 @@ class Recording:
 
 def moment(value: object) -> float:
     """Seconds in an entry."""
-    if not isinstance(value, int | float):
-        raise EntryInvalid(f"{value!r} where seconds are expected")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+        raise EntryInvalid(f"{str(value)[:40]!a} where seconds are expected")
     return float(value)

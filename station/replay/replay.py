@@ -46,7 +46,7 @@ from station.replay.playing import (
     StoppedByLine,
     Unanswered,
 )
-from station.replay.recording import Entry, Recording
+from station.replay.recording import Entry, Recording, moment
 from station.replay.stand_ins import with_stand_ins
 
 LONGER = 7200.0  # seconds that a replay may last beyond its recording, by the clock that jumps
@@ -80,12 +80,17 @@ class Replay:
 
 
 def replay(entries: Sequence[Entry], recipe: Recipe) -> Replay:
-    """Replays the recording with these entries; raises `EntryInvalid`."""
+    """Replays the recording with these entries; raises `EntryInvalid`, whatever is in them."""
     recording = Recording.of(entries)
     if recording.head.get("cut"):
         raise EntryInvalid("programmer or board said more than a recording keeps")
-    with _folder(recording) as installation, capture_logs():
-        return clock.run(_played(recording, with_stand_ins(recipe), installation))
+    try:
+        with _folder(recording) as installation, capture_logs():
+            return clock.run(_played(recording, with_stand_ins(recipe), installation))
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, OSError) as exc:
+        if isinstance(exc, EntryInvalid):
+            raise
+        raise EntryInvalid(f"{type(exc).__name__} {exc}") from exc
 
 
 async def _played(recording: Recording, recipe: Recipe, installation: Installation) -> Replay:
@@ -184,7 +189,7 @@ def _loader(recording: Recording) -> str | None:
     for run in recording.runs:
         command = run.entry["command"]
         if isinstance(command, list) and "-el" in command:
-            return str(command[command.index("-el") + 1])
+            return Path(str(command[command.index("-el") + 1])).name
     return None
 
 
@@ -195,18 +200,18 @@ def _deadlines(head: Entry) -> Deadlines:
         raise EntryInvalid("no retry_pauses")
     try:
         return Deadlines(
-            connect_within=_seconds(told["connect_within"]),
-            idle_within=_seconds(told["idle_within"]),
-            internal_within=_seconds(told["internal_within"]),
-            external_within=_seconds(told["external_within"]),
-            bytes_per_second=_seconds(told["bytes_per_second"]),
-            option_bytes_within=_seconds(told["option_bytes_within"]),
-            start_within=_seconds(told["start_within"]),
-            upgrade_within=_seconds(told["upgrade_within"]),
-            probe_within=_seconds(told["probe_within"]),
-            retry_pauses=tuple(map(_seconds, pauses)),
-            patience=Patience(**{name: _seconds(value) for name, value in patience.items()}),
-            output=Budget(**{name: int(_seconds(value)) for name, value in output.items()}),
+            connect_within=moment(told["connect_within"]),
+            idle_within=moment(told["idle_within"]),
+            internal_within=moment(told["internal_within"]),
+            external_within=moment(told["external_within"]),
+            bytes_per_second=moment(told["bytes_per_second"]),
+            option_bytes_within=moment(told["option_bytes_within"]),
+            start_within=moment(told["start_within"]),
+            upgrade_within=moment(told["upgrade_within"]),
+            probe_within=moment(told["probe_within"]),
+            retry_pauses=tuple(map(moment, pauses)),
+            patience=Patience(**{name: moment(value) for name, value in patience.items()}),
+            output=Budget(**{name: int(moment(value)) for name, value in output.items()}),
         )
     except (KeyError, TypeError) as exc:
         raise EntryInvalid(f"deadlines of another version: {exc}") from exc
@@ -215,17 +220,11 @@ def _deadlines(head: Entry) -> Deadlines:
 def _board_deadlines(head: Entry) -> BoardDeadlines:
     told = _table(head, "board")
     known = {field.name for field in fields(BoardDeadlines)}
-    return BoardDeadlines(**{name: _seconds(value) for name, value in told.items() if name in known})
+    return BoardDeadlines(**{name: moment(value) for name, value in told.items() if name in known})
 
 
 def _table(entry: Entry, name: str) -> Mapping[str, object]:
     value = entry.get(name)
     if not isinstance(value, Mapping):
         raise EntryInvalid(f"no table {name}")
-    return value
-
-
-def _seconds(value: object) -> float:
-    if not isinstance(value, int | float):
-        raise EntryInvalid(f"{value!r} where seconds are expected")
     return value

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The attempts of a line with faults, played back: the same way by the same code, another way where an answer is another."""
 
+import ast
 import base64
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system import recordings
+from station.adapters.system.transcripts import RECORDING, place_of
 from station.config import line as configuration
 from station.factory_data.flat_tlv import SECRET, Tag, decode
 from station.recipe.files import line_recipe
@@ -19,6 +21,7 @@ from station.recipe.recipe import Recipe
 from station.replay import cases
 from station.replay.entries import EntryInvalid
 from station.replay.replay import Replay, replay
+from tests.builders.commands import station
 from tests.builders.line import station_command
 from tests.builders.station_demo import Demonstration, demonstrate
 
@@ -216,3 +219,57 @@ def test_a_replay_takes_no_time_that_it_waits_for(run: Demonstration, recipe: Re
     played: Replay = replay(entries, recipe)
     assert played.verdict is not None
     assert cases.named(played.verdict) == "programmer.stuck"
+
+
+SPOILED: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "a time that is none": {"run": {"at": float("nan")}},
+    "a time beyond all": {"step": {"at": 1e300}},
+    "a port that is none": {"port": {"kind": "x"}},
+    "a read-back beyond all": {"read": {"size": 10**12}},
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_spoiled_recording_is_refused(run: Demonstration, recipe: Recipe, what: str) -> None:
+    """Whatever is in it: neither a traceback nor a wait."""
+    entries = [{**entry, **SPOILED[what].get(str(entry["kind"]), {})} for entry in of_fault(run, "pass")]
+    with pytest.raises(EntryInvalid):
+        replay(entries, recipe)
+
+
+def test_a_recording_makes_no_file_beside_its_own(run: Demonstration, recipe: Recipe, tmp_path: Path) -> None:
+    """A file that the programmer was asked to use is made in the replay's own folder, whatever folder it is said to be in."""
+    entries = of_fault(run, "pass")
+    place = next(at for at, entry in enumerate(entries) if entry["kind"] == "run")
+    command = entries[place]["command"]
+    assert isinstance(command, list)
+    entries[place] = {**entries[place], "command": [*command, "-el", str(tmp_path / "loader.stldr")]}
+    assert not replay(entries, recipe).same
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tests_name_is_no_code(run: Demonstration, recipe: Recipe, tmp_path: Path) -> None:
+    test = tmp_path / 'test_"+x+".py'
+    cases.write(test, of_fault(run, "pass"), recipe, 'pass"\n')
+    names = [node.value for node in ast.walk(ast.parse(test.read_text())) if isinstance(node, ast.Constant)]
+    assert {'test_"+x+".jsonl.gz', 'pass"\n'} <= set(names)
+
+
+def test_the_recording_of_another_attempt_is_refused(run: Demonstration, tmp_path: Path) -> None:
+    copy = tmp_path / place_of(4711, RECORDING)
+    copy.parent.mkdir()
+    copy.write_bytes(files(run)[0].read_bytes())
+    done = station("replay", "4711", "--recordings", tmp_path, "--config", run.folder / "line.toml")
+    assert (done.exit_code, "it is the recording of attempt 1" in done.stderr) == (2, True)
+
+
+def test_a_test_that_is_there_stays(run: Demonstration, tmp_path: Path) -> None:
+    test = tmp_path / "test_it.py"
+    test.write_text("mine")
+    for place, said in (
+        (test, "it is there already, and is another test"),
+        (tmp_path / "none" / "test_it.py", "cannot be written"),
+    ):
+        done = station("replay", "1", "--as-test", place, "--config", run.folder / "line.toml")
+        assert (done.exit_code, said in done.stderr) == (2, True), done.output
+    assert test.read_text() == "mine"

@@ -53,6 +53,8 @@ def replay(
     path = (folder or settings.transcripts) / place_of(attempt, RECORDING)
     try:
         entries = recordings.read(path)
+        if (of := entries[0].get("attempt")) != attempt:
+            raise _unusable(f"{path}: it is the recording of attempt {of}")
         recipe = line_recipe.load(settings)
         if not isinstance(recipe, Recipe):
             raise _unusable('attempts of procedure = "reconfigure" are not recorded')
@@ -91,7 +93,12 @@ def _end(replayed: Replay) -> str:
 def _write_test(test: Path, entries: Sequence[Entry], recipe: Recipe, wanted: str) -> None:
     if not (test.name.startswith("test_") and test.suffix == ".py"):
         raise _unusable(f"{test}: pytest does not find it. Name it test_….py.")
-    recording = cases.write(test, entries, recipe, wanted)
+    if test.exists() and not cases.is_ours(test):
+        raise _unusable(f"{test}: it is there already, and is another test")
+    try:
+        recording = cases.write(test, entries, recipe, wanted)
+    except OSError as exc:
+        raise _unusable(f"{test} cannot be written: {exc.strerror}") from exc
     say(f"{test} and {recording.name} are written: the attempt is to end as {wanted}", err=True)
 
 
