@@ -75,10 +75,13 @@ class Disturbance:
 
 
 def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1) -> list[Disturbance]:
-    """The same for the same seed and number of boards. `calm`: of the line only the daemon dies, and nobody pulls a board."""
+    """The same for the same seed and number of boards. `calm`: the line's daemon dies once, and nobody pulls a board."""
     several = stations > 1
     told = list(_story(random.Random(seed), boards, HANDS + OVER * several, DISASTERS + OF_THE_CENTRE * several))
-    return [each for each in told if each.kind not in _WILD or each.what == "daemon killed"] if calm else told
+    if not calm:
+        return told
+    killed = Disturbance(max(1, boards // 2), "disaster", "daemon killed")
+    return [*(each for each in told if each.kind not in _WILD), killed]
 
 
 def _story(chance: random.Random, boards: int, dealt: Sequence[str], struck: Sequence[str]) -> Iterator[Disturbance]:

@@ -24,13 +24,14 @@ from virtual_bench.faults.catalogue import CATALOGUE
 @pytest.mark.line
 @pytest.mark.timeout(900)
 def test_a_short_campaign_breaks_no_promise() -> None:
-    """Faults of the bench and switches of the PKI, with four boards at once."""
+    """Faults of the bench and switches of the PKI, with four boards at once, and a kill of the daemon."""
     assert run.main(["--boards", "10", "--slots", "4", "--seed", "1", "--calm"]) == 0
 
 
 def test_a_story_is_its_seeds() -> None:
     assert story(7, 100) == story(7, 100)
     assert story(7, 100) != story(8, 100)
+    assert [each.what for each in story(7, 100, calm=True) if each.kind == "disaster"] == ["daemon killed"]
 
 
 @pytest.mark.parametrize("stations", [1, 2])
