@@ -81,9 +81,9 @@ def _text(octets: bytes) -> str | bytes:
 
 def _added(raw: sqlite3.Connection) -> Iterator[Finding]:
     """Triggers and views that are not the station's: its own connection would carry out what they say, and record that."""
-    ours = {each.strip() for each in schema.statements()}
+    ours = {" ".join(each.split()) for each in schema.statements()}
     for name, statement, kind, table in raw.execute(_ADDED):
-        if statement not in ours:
+        if " ".join(str(statement).split()) not in ours:
             yield Finding(
                 None, f"{kind} {name} of {table} is not the station's: what it does looks as if the station did it"
             )
@@ -117,8 +117,8 @@ class _Line:
     @property
     def is_linkable(self) -> bool:
         """Whether number, event and hash are of their kinds: SQLite takes any value in any column."""
-        numbers = isinstance(self.number, int) and isinstance(self.event, int | None)
-        return numbers and isinstance(self.hash, bytes) and len(self.hash) == _BYTES
+        kinds = type(self.number), type(self.event), type(self.hash)
+        return kinds in {(int, int, bytes), (int, type(None), bytes)} and len(self.hash) == _BYTES
 
     @property
     def is_whole(self) -> bool:
