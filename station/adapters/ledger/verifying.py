@@ -117,8 +117,8 @@ class _Line:
     @property
     def is_linkable(self) -> bool:
         """Whether number, event and hash are of their kinds: SQLite takes any value in any column."""
-        kinds = type(self.number), type(self.event), type(self.hash)
-        return kinds in {(int, int, bytes), (int, type(None), bytes)} and len(self.hash) == _BYTES
+        kinds = (isinstance(self.number, int), isinstance(self.event, int | None), isinstance(self.hash, bytes))
+        return all(kinds) and len(self.hash) == _BYTES
 
     @property
     def is_whole(self) -> bool:
