@@ -25,10 +25,10 @@ print("alembic" in sys.modules)
 
 
 def content(path: Path) -> dict[str, object]:
-    """Everything in the file, apart from white space in declarations, and from the id of the station's key."""
+    """Everything in the file, apart from white space in declarations, from the id of the station's key, and from the chain, which has its own."""
     with closing(sqlite3.connect(path)) as connection:
         made = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
-        tables = {name for kind, name, *_ in made if kind == "table"} - {"secrets_state"}
+        tables = {name for kind, name, *_ in made if kind == "table"} - {"secrets_state", "chain", "chain_base"}
         rows = {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}  # noqa: S608  a table's name
         state = connection.execute("SELECT one, retiring_id, pairing_id, scrub FROM secrets_state").fetchall()
     declared = [(*names, " ".join((sql or "").split())) for *names, sql in made]

@@ -94,9 +94,9 @@ def _text(octets: bytes) -> str | bytes:
 
 def _added(raw: sqlite3.Connection) -> Iterator[Finding]:
     """Triggers and views that are not the station's: its own connection would carry out what they say, and record that."""
-    ours = {each.strip() for each in schema.statements()}
+    ours = {" ".join(each.split()) for each in schema.statements()}
     for name, statement, kind, table in raw.execute(_ADDED):
-        if statement not in ours:
+        if " ".join(str(statement).split()) not in ours:
             yield Finding(
                 None, f"{kind} {name} of {table} is not the station's: what it does looks as if the station did it"
             )
