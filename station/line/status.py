@@ -3,9 +3,9 @@
 
 import time
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_serializer, field_validator
+from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
 
 from station.domain.attempt import VERDICTS, Attempt, Phase
 from station.domain.intervention import Intervention
@@ -29,22 +29,16 @@ from station.line.states import (
 )
 
 
-def _encodable(value: str) -> str:
-    """A device's name may contain bytes that are not UTF-8, which JSON cannot represent."""
-    return value if value.isascii() else value.encode(errors="backslashreplace").decode()
-
-
-_Named = Annotated[str, AfterValidator(_encodable)]
-"""Text from outside the station."""
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     @field_validator("*")
     @classmethod
-    def _all_encodable(cls, value: object) -> object:
-        return _encodable(value) if isinstance(value, str) else value
+    def _encodable(cls, value: object) -> object:
+        """A device's name may contain bytes that are not UTF-8, which JSON cannot represent."""
+        if not isinstance(value, str) or value.isascii():
+            return value
+        return value.encode(errors="backslashreplace").decode()
 
 
 class LineStatus(_Model):
@@ -193,24 +187,22 @@ class HoldStatus(_Model):
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class SlotStatus(BaseModel):
+class SlotStatus(_Model):
     """One slot, under the keys that the log uses."""
 
-    model_config = ConfigDict(frozen=True)
-
-    slot: _Named
+    slot: str
     state: str
     service: str
     """`in`, `out` of service, or on `trial`: the next board decides."""
-    path: _Named
-    probe: _Named | None
-    tty: _Named | None
+    path: str
+    probe: str | None
+    tty: str | None
     attempt: int | None
     step: str | None
     verdict: str | None
     uid: str | None
     fault: str | None
-    reason: _Named | None
+    reason: str | None
     held: HoldStatus | None
     """None unless a person holds the slot."""
     seconds: float
