@@ -20,9 +20,7 @@ from station.matter.certificates.names import Identifiers, Name
 from station.matter.certificates.rules import Rule, RuleBroken
 
 LONGEST_CERTIFICATE = 600
-READ_AGAIN = (
-    256  # certificates and requests: for each board a line's PAA and PAI are looked at several times, and its DAC, too
-)
+READ_AGAIN = 128  # certificates: for each board a line's PAA and PAI are looked at several times, and its DAC, too
 _V3 = 2
 _P256_KEY = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")  # up to the point
 _POINT_SIZE = 65
