@@ -54,7 +54,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """What the reader knows from elsewhere: keys of stations, and roots. Empty: whatever the bundle says is taken."""
+    """What the reader knows from elsewhere: keys of stations, and roots. Empty: whatever the bundle says is taken.
+
+    `chained`: the lot is younger than the ledger's chain, so that each event must have its line.
+    """
 
     keys: Collection[bytes] = ()
     roots: Mapping[bytes, Certificate] = field(default_factory=dict)
+    chained: bool = False

@@ -253,9 +253,11 @@ class Judgement:
                 result.notes.append(
                     f"PAI {pai}: no PAA for it is in the bundle; give the one that you trust with --paa"
                 )
-        if links.unchained:
+        if links.unchained and self._trusted.chained:
+            self._add(JOURNAL, f"{links.unchained} events have no line of the chain")
+        elif links.unchained:
             result.notes.append(
-                f"{links.unchained} events are from before the journal was a chain: no line covers them"
+                f"{links.unchained} events are from before the journal was a chain: no line covers them; --chained refuses that"
             )
         if links.untold:
             result.notes.append(

@@ -23,7 +23,7 @@ def rows(content: bytes) -> list[dict[str, object]]:
 
 def test_a_bundle_is_verified_by_itself(made: Made) -> None:
     """With the station's key and the root from elsewhere, nothing is left open but what no hash covers."""
-    done = station("evidence", "verify", made.bundle, "--key", made.public_key, "--paa", made.paa)
+    done = station("evidence", "verify", made.bundle, "--key", made.public_key, "--paa", made.paa, "--chained")
     assert done.exit_code == 0, done.output
     assert f"{made.bundle}: sound" in done.stdout
     assert "10 units, 6 passed; 11 attempts, 8 certificates" in done.stdout

@@ -173,6 +173,19 @@ def test_a_line_with_a_hash_of_its_own_making_is_named(bundle: Path, tmp_path: P
     assert len([each for each in found(bundle, tmp_path, forged) if "was changed" in each]) == 2
 
 
+def test_who_wants_a_chain_is_told_of_a_journal_without_one(bundle: Path, tmp_path: Path) -> None:
+    """Else it is that of a lot from before the chain."""
+    contents, (_, key) = members(bundle), key_file(tmp_path)
+    lines = [json.loads(str(row["text"])) for row in rows(bundle) if "text" in row]
+    events = [line for line in lines if isinstance(line[3], int)]
+    told = [{"event": number, "text": json.dumps([None, *line[1:]])} for number, line in enumerate(events, start=1)]
+    bare = b"".join(json.dumps(row).encode() + b"\n" for row in told)
+    lie = resigned(tmp_path / "lie.zip", {**contents, JOURNAL: bare}, key)
+    refused = f"{JOURNAL}: {len(told)} events have no line of the chain"
+    assert refused in [str(each) for each in verify(lie, Trusted(chained=True)).findings]
+    assert refused not in [str(each) for each in verify(lie, Trusted()).findings]
+
+
 def with_checkpoint(
     bundle: Path, folder: Path, change: Callable[[Checkpoint], Checkpoint], signs: Key, *, at: int
 ) -> list[str]:

@@ -101,6 +101,11 @@ def sink(standing: Standing, name: str) -> dict[str, object]:
     return next(each for each in sinks if each["sink"] == name)
 
 
+def is_told(standing: Standing, file: Path) -> bool:
+    """Whether all that the daemon has said so far is in the file: lines are gathered for a moment."""
+    return file.exists() and sink(standing, str(file))["waiting"] == 0
+
+
 @pytest.fixture
 def unread() -> Iterator[tuple[int, int]]:
     """A pipe: the end that nobody reads, and the end for writing."""
@@ -226,7 +231,7 @@ def test_a_folder_that_cannot_be_made_is_tried_again(bench: Standing, tmp_path: 
     place = tmp_path / "logs"
     file = place / "station.jsonl"
     with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
-        bench.until(file.exists)
+        bench.until(lambda: is_told(bench, file))
         shutil.rmtree(place)
         place.write_text("in the way")
         process.send_signal(signal.SIGHUP)
@@ -242,7 +247,7 @@ def test_a_folder_that_vanishes_is_made_again(bench: Standing, tmp_path: Path) -
     """Later lines are in the new file."""
     file = tmp_path / "logs" / "station.jsonl"
     with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
-        bench.until(file.exists)
+        bench.until(lambda: is_told(bench, file))
         shutil.rmtree(file.parent)
         make_lines(bench, 2)
         assert stop(process) == 0

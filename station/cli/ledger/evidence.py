@@ -107,6 +107,12 @@ def verify(
             "--paa", metavar="FILE", help="A PAA that is trusted, in place of the bundle's.", show_default=False
         ),
     ] = None,
+    chained: Annotated[
+        bool,
+        typer.Option(
+            "--chained", help="Refuse events without a line of the chain, which only a lot from before it has."
+        ),
+    ] = False,
     json_wanted: JsonOption = False,
 ) -> None:
     """Verify a bundle by itself: signature, hashes, journal, certificates and counts. Needs neither ledger nor configuration.
@@ -114,7 +120,7 @@ def verify(
     Exits 1 when anything is not as it must be, and names it. Without --key the bundle may be signed by anybody: compare
     the key that is printed.
     """
-    trusted = Trusted([_key(each) for each in keys or []], dict(_root(paa) for paa in paas or []))
+    trusted = Trusted([_key(each) for each in keys or []], dict(_root(paa) for paa in paas or []), chained)
     result = judged(file, trusted)
     if json_wanted:
         say_json(_told(file, result, pinned=bool(keys)))
