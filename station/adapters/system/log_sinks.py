@@ -18,7 +18,6 @@ from itertools import islice
 
 QUEUE_SIZE = 1 << 20  # bytes: some thousand lines, a minute of a full line of slots
 RETRIED_EVERY = 1.0
-GATHERED_FOR = 0.1  # seconds: a wake-up for each line costs as much as the line, and a board has a line a second
 AT_ONCE = 100  # lines in one write
 STDERR = 2
 
@@ -118,7 +117,6 @@ class Sink:
         with self._news:
             while not self._lines and not self._closing:
                 self._news.wait()
-                self._news.wait_for(lambda: self._closing or self._reopen, GATHERED_FOR)
             return bool(self._lines)
 
     def _write(self) -> None:
