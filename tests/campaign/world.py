@@ -29,10 +29,13 @@ class ReadLine(Line):
     """A line whose daemons write into a pipe with a reader, as a service's do."""
 
     readers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    earlier: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    """Readers of daemons that were killed."""
 
     def output(self, name: str) -> IO[bytes]:
         if name in {"bench", "pki"}:
             return super().output(name)
+        self.earlier += [before] if (before := self.readers.get(name)) else []
         with super().output(name) as file:
             reader = self.readers[name] = subprocess.Popen(
                 ["cat"], stdin=subprocess.PIPE, stdout=file, start_new_session=True
@@ -42,7 +45,7 @@ class ReadLine(Line):
 
     def stop(self) -> None:
         super().stop()
-        for reader in self.readers.values():
+        for reader in (*self.earlier, *self.readers.values()):
             reader.wait(READ_WITHIN)
 
 
