@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 import aiohttp
 
+from station.adapters.system import bounded
 from station.web.event_reader import Event, EventReader
 
 SILENT_AFTER = 3.0  # seconds without a beat
@@ -113,6 +114,6 @@ async def _detail(answer: aiohttp.ClientResponse) -> str:
     from station.web.models import Problem
 
     try:
-        return f": {Problem.model_validate_json(await answer.content.read(_LONGEST_REFUSAL)).detail}"
+        return f": {Problem.model_validate_json(await bounded.beginning(answer.content, _LONGEST_REFUSAL)).detail}"
     except ValidationError:
         return f" {answer.reason or ''}".rstrip()

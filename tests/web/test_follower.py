@@ -24,6 +24,7 @@ from tests.web.fake_door import FakeDoor, mixed, slot
 from tests.web.test_site import served
 
 WITHIN = 60.0
+BETWEEN = 0.05  # seconds from one piece to the next: enough for the first to be read alone
 ROOT = Path(__file__).parents[2]
 
 
@@ -208,6 +209,24 @@ async def answering(answer: web.Response) -> AsyncIterator[tuple[str, list[web.B
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/", asked
     finally:
         await runner.cleanup()
+
+
+async def test_a_refusal_that_comes_in_pieces_is_told_whole() -> None:
+    body = b'{"title": "Unauthorized", "status": 401, "detail": "a token is wanted"}'
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:20])
+            await writer.drain()
+            await asyncio.sleep(BETWEEN)
+            writer.write(body[20:])
+
+    heard = Heard()
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server, following(heard, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"):
+        await heard.until(1, lost=True)
+    assert heard.reasons[0].endswith("answers 401: a token is wanted")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Self
 import aiohttp
 
 from station.adapters.outbox.tls_files import TLS
+from station.adapters.system import bounded
 
 LONGEST_ANSWER = 1 << 16
 
@@ -72,12 +73,8 @@ class Post:
                     method, url, data=body, headers=headers, allow_redirects=False, timeout=whole, ssl=self._tls()
                 ) as answer,
             ):
-                content = bytearray()
-                async for piece in answer.content.iter_any():
-                    content += piece
-                    if len(content) >= LONGEST_ANSWER:
-                        break
-                return Reply(answer.status, answer.reason or "", answer.headers, bytes(content[:LONGEST_ANSWER]))
+                content = await bounded.beginning(answer.content, LONGEST_ANSWER)
+                return Reply(answer.status, answer.reason or "", answer.headers, content)
         except TimeoutError as exc:
             raise NoAnswer(f"no answer within {within:g} s") from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 
+from station.adapters.system import bounded
 from station.matter.certificates.dcl_answers import AnswerInvalid, Answers, Identifier
 
 WITHIN = 30.0  # seconds for one answer
@@ -110,9 +111,7 @@ class Node:
                     return None
                 if answer.status != OK:
                     raise NodeUnusable(f"{url}: status {answer.status}")
-                content = await answer.content.read(LARGEST + 1)
-                while not answer.content.at_eof() and len(content) <= LARGEST:
-                    content += await answer.content.read(LARGEST + 1 - len(content))
+                content = await bounded.beginning(answer.content, LARGEST + 1)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             raise NodeUnusable(f"{url}: {str(exc) or type(exc).__name__}") from exc
         if len(content) > LARGEST:

@@ -18,7 +18,7 @@ from station.adapters.pki.answers import readable_in
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import FIRST_REFUSAL, MAX_ANSWER, MOVED, Answer, expanded, one_line
 from station.adapters.pki.identity import IdentityFiles, Watched
-from station.adapters.system import retry_after
+from station.adapters.system import bounded, retry_after
 from station.domain.issuance import EXPIRES_SOON
 from station.faults import Fault, LineFault
 from station.faults.line import (
@@ -220,12 +220,8 @@ class Connection:
             if now is not None:
                 self._told = _TimeTold(now, time.monotonic())
             after = retry_after.seconds(response.headers.get("Retry-After"), now or datetime.now(UTC))
-            content = bytearray()
-            async for chunk in response.content.iter_any():
-                content += chunk
-                if len(content) > MAX_ANSWER:
-                    break
-            plain = expanded(bytes(content), response.headers.get("Content-Encoding", ""))
+            content = await bounded.beginning(response.content, MAX_ANSWER + 1)
+            plain = expanded(content, response.headers.get("Content-Encoding", ""))
             known = self._hidden(plain[: MAX_ANSWER + 1])
             location = self._hidden(response.headers.get("Location", "").encode(errors="replace")).decode()
             if len(plain) > MAX_ANSWER and response.status < FIRST_REFUSAL:
