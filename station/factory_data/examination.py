@@ -65,8 +65,6 @@ class Examination:
     at: datetime
     production: bool
     passcode: Passcode | None = None
-    passcode_proven: bool = False
-    """Whether the block's verifier is known to be this passcode's already: computing it again would take a millisecond."""
     key_in_flash: bool | None = None
 
     def of(self, data: FactoryData) -> tuple[Finding, ...]:
@@ -109,7 +107,7 @@ class Examination:
         subject, passcode = "SPAKE2+ verifier", self.passcode or data.passcode
         if passcode is None:
             return replace(_judged(subject, lambda: _check_verifier_form(data)), judged=False)
-        return _judged(subject, lambda: _check_verifier(data, passcode, proven=self.passcode_proven))
+        return _judged(subject, lambda: _check_verifier(data, passcode))
 
 
 def check_unit(data: FactoryData, examination: Examination) -> None:
@@ -200,11 +198,9 @@ def _point(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
-def _check_verifier(data: FactoryData, passcode: Passcode, *, proven: bool) -> str:
+def _check_verifier(data: FactoryData, passcode: Passcode) -> str:
     if data.passcode not in {None, passcode}:
         raise FactoryDataInvalid(Tag.SPAKE2_SETUP_PASSCODE.name, "not the passcode of the label")
-    if proven:
-        return "the label's passcode's"
     iterations = int.from_bytes(_record(data, Tag.SPAKE2_ITERATION_COUNT), "little")
     spake2p.check_verifier(_record(data, Tag.SPAKE2_VERIFIER), passcode, _record(data, Tag.SPAKE2_SALT), iterations)
     return f"recomputed from the passcode with {iterations} iterations, and equal"

@@ -271,9 +271,7 @@ def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, 
         revocation.check_pai(recipe)
         in_flash = recipe.key_storage is KeyStorage.FLASH
         at = chain.from_its_beginning(data.records.get(Tag.DEVICE_ATTESTATION_CERTIFICATE, b""), at)
-        recipe.certification.commissioner.check(
-            data, at, passcode=identity.secrets.passcode, passcode_proven=True, key_in_flash=in_flash
-        )
+        recipe.certification.commissioner.check(data, at, key_in_flash=in_flash)
 
 
 def check_operational_identity(

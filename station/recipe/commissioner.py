@@ -10,7 +10,6 @@ from station.factory_data.flat_tlv import FactoryData, Tag
 from station.matter.certificates.attestation import Product
 from station.matter.certificates.chain import TEST_VENDOR_IDS
 from station.matter.certificates.trust import TrustStore
-from station.matter.onboarding.passcode import Passcode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +21,12 @@ class Commissioner:
     product: Product | None = None
     """The expected vendor and product id; None takes those in the factory data."""
 
-    def check(
-        self,
-        data: FactoryData,
-        at: datetime,
-        *,
-        passcode: Passcode | None = None,
-        passcode_proven: bool = False,
-        key_in_flash: bool | None = None,
-    ) -> Credentials:
+    def check(self, data: FactoryData, at: datetime, *, key_in_flash: bool | None = None) -> Credentials:
         """Checks the read-back of a board at the time `at` and returns its certificates; raises the unit's fault.
 
-        A known passcode and a known place of the private key are checked, too; `passcode_proven`: its verifier has been.
+        A known place of the private key is checked, too. Whether the verifier is the label's, `check_label` says.
         """
-        examination = replace(self._examination(data, at), passcode=passcode, passcode_proven=passcode_proven)
-        check_unit(data, replace(examination, key_in_flash=key_in_flash))
+        check_unit(data, replace(self._examination(data, at), key_in_flash=key_in_flash))
         return Credentials(data.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], data.records[Tag.PAI_CERTIFICATE])
 
     def check_input(self, data: FactoryData, at: datetime) -> None:

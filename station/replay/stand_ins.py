@@ -13,7 +13,6 @@ from station.domain.identity import Identity
 from station.factory_data import flat_tlv
 from station.factory_data.flash import ERASED
 from station.factory_data.flat_tlv import FactoryData, Tag
-from station.matter.onboarding.passcode import Passcode
 from station.recipe import unit_builder
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Recipe
@@ -36,22 +35,12 @@ class StoodIn(Credentials):
 class StandInCommissioner(Commissioner):
     """Takes `KEY` for the key of any certificate; everything else it judges itself."""
 
-    def check(
-        self,
-        data: FactoryData,
-        at: datetime,
-        *,
-        passcode: Passcode | None = None,
-        passcode_proven: bool = False,
-        key_in_flash: bool | None = None,
-    ) -> Credentials:
+    def check(self, data: FactoryData, at: datetime, *, key_in_flash: bool | None = None) -> Credentials:
         if data.octets(Tag.DEVICE_ATTESTATION_PRIV_KEY) == KEY and key_in_flash is not False:
             records = dict(data.records)
             del records[Tag.DEVICE_ATTESTATION_PRIV_KEY]
             data, key_in_flash = FactoryData(records), None
-        found = Commissioner.check(
-            self, data, at, passcode=passcode, passcode_proven=passcode_proven, key_in_flash=key_in_flash
-        )
+        found = Commissioner.check(self, data, at, key_in_flash=key_in_flash)
         return StoodIn(found.dac, found.pai)
 
 

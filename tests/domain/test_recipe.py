@@ -156,6 +156,13 @@ def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, val
         checks.check_commissionable(PLAIN, IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
 
 
+def test_a_board_whose_flash_has_another_passcode_than_its_label_is_refused() -> None:
+    """The verifier is the label's, and the passcode beside it another's."""
+    flash = finished(replace(PLAIN, passcode_in_flash=True), SPAKE2_SETUP_PASSCODE=(34567890).to_bytes(4, "little"))
+    with pytest.raises(ReadbackRefused):
+        checks.check_commissionable(PLAIN, IDENTITY, flash, EXAMINATION.at)
+
+
 def test_a_board_without_verifier_is_refused() -> None:
     """A missing verifier is refused as a wrong one is."""
     records = dict(finished(PLAIN).records)
