@@ -148,20 +148,22 @@ def verified(line: str | bytes, *public_keys: bytes) -> Signed:
 
 
 def _octets(value: object, length: int) -> bytes:
-    try:
-        found = bytes.fromhex(value) if isinstance(value, str) else b""
-    except ValueError:
-        found = b""
+    found = _hexadecimal(value)
     if len(found) != length:
         raise NotACheckpoint(f"it has no {length} bytes in hexadecimal where they belong")
     return found
 
 
 def _stamp(value: object) -> bytes:
-    try:
-        found = bytes.fromhex(value) if isinstance(value, str) else b""
-    except ValueError:
-        found = b""
+    found = _hexadecimal(value)
     if not 0 < len(found) <= LARGEST_STAMP:
         raise NotACheckpoint("its time stamp is not what belongs there")
     return found
+
+
+def _hexadecimal(value: object) -> bytes:
+    """Empty for anything else."""
+    try:
+        return bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        return b""

@@ -9,6 +9,7 @@ offer there, and OAEP does not rest on its resistance to collisions.
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ _WRITTEN = re.compile(r"pkcs11:[!-~]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
-class NamedKey:
+class NamedKey(ABC):
     """A token and its key pair, as a PKCS#11 URI names them (RFC 7512)."""
 
     uri: str
@@ -65,9 +66,9 @@ class NamedKey:
         )
 
     @classmethod
+    @abstractmethod
     def unusable(cls, uri: str, why: str) -> Exception:
         """What this kind of key raises."""
-        raise NotImplementedError
 
     def trouble(self, why: str) -> Exception:
         return self.unusable(self.uri, why)
