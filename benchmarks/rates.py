@@ -130,7 +130,7 @@ class Units:
         async with journal.step(Phase.AWAIT_CSR):
             await journal.record(CSRReceived(key))
         async with journal.step(Phase.RELAY_TO_PKI):
-            await ledger.issued(key, uid)
+            await ledger.of_key(key, uid)
             await ledger.submitted(key, bytes(CSR_SIZE), uid)
             await ledger.record_issued(key, credentials)
             await journal.record(CredentialsChosen(key, serial_number))

@@ -72,7 +72,7 @@ async def test_a_units_identity_secrets_and_certificates_go_on_here(path: Path) 
     async with stocked(path, centre) as (ledger, secrets):
         _, identity = await claimed(ledger, secrets, seen(1, dac.key))
         before = (await of(ledger).standing()).lines
-        assert await ledger.issued(dac.key, target(1).uid) == dac
+        assert (await ledger.of_key(dac.key, target(1).uid)).credentials == dac
         _, again = await claimed(ledger, secrets, seen(1, dac.key))
         told = [line.text for line in await lines(ledger)]
     assert identity.serial_number == "SN000301"

@@ -33,11 +33,11 @@ async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
     """The next daemon finds it, too, so no key gets two certificates."""
     answer = credentials(0xAB)
     async with Ledger.open(path, station="line-1") as ledger:
-        assert await ledger.issued(answer.key, UID) is None
+        assert (await ledger.of_key(answer.key, UID)).credentials is None
         await issued(ledger, answer)
     async with Ledger.open(path, station="line-1") as ledger:
-        assert await ledger.issued(answer.key, UID) == answer
-        assert await ledger.issued("00" * 32, UID) is None
+        assert (await ledger.of_key(answer.key, UID)).credentials == answer
+        assert (await ledger.of_key("00" * 32, UID)).credentials is None
 
 
 async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
@@ -45,7 +45,7 @@ async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
     answer = credentials(0xAB)
     await issued(ledger, answer)
     with pytest.raises(KeyShared):
-        await ledger.issued(answer.key, OTHER_UID)
+        await ledger.of_key(answer.key, OTHER_UID)
 
 
 async def test_a_board_has_one_key(ledger: Ledger, path: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_refused_answer_is_kept_and_its_key_may_be_asked_for_again(ledge
     await ledger.submitted(bad.key, b"CSR", UID)
     await ledger.record_refused(bad.key, RefusedAnswer("expired", b"whole answer", (bad.dac, b"no certificate")))
     assert rows(path, "SELECT content FROM pki_answer") == [(b"whole answer",)]
-    assert await ledger.issued(bad.key, UID) is None
+    assert (await ledger.of_key(bad.key, UID)).credentials is None
     assert await ledger.asked(UID) == Asked()
     await issued(ledger, good)
     assert [(each.id, each.kind, each.serial_number, each.live_serial_number) for each in orphans.listed(path)] == [

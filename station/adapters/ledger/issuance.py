@@ -2,6 +2,7 @@
 """Requests to the PKI and their answers, in SQL: units of work for the writer."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,13 +34,11 @@ _LIVE = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from
 _OF_KEY = Prepared(_LIVE.where(_certificate.c.key == bindparam("of_key")))
 _OF_BOARD = Prepared(_LIVE.where(_request.c.uid == bindparam("board")).order_by(_request.c.id.desc()))
 _ASKED = Prepared(
-    select(func.count().filter(*_UNANSWERED).label("unanswered"), func.max(_request.c.due_at).label("due"))
-    .where(
+    select(_request.c.key, _request.c.due_at, _request.c.excused).where(
         _request.c.uid == bindparam("board"),
         _request.c.outcome.is_(None),
         ~select(_certificate.c.key).where(_certificate.c.key == _request.c.key).exists(),
     )
-    .group_by(_request.c.key)
 )
 _COUNT = Prepared(select(func.count()).where(_request.c.key == bindparam("of_key"), *_UNANSWERED))
 _UNANSWERED_OF_KEY = Prepared(select(_request.c.id).where(_request.c.key == bindparam("of_key"), *_LOST).limit(1))
@@ -100,8 +99,9 @@ def of_board(connection: Connection, uid: UID) -> Credentials | None:
 def asked(connection: Connection, uid: UID) -> Asked:
     """What the PKI owes this board: the count of its key with the most unanswered requests, and the latest time to wait for."""
     rows = _ASKED.all(connection, {"board": str(uid)})
-    dues = [row.due for row in rows if row.due is not None]
-    return Asked(max((row.unanswered for row in rows), default=0), max(dues, default=None))
+    unanswered = Counter(row.key for row in rows if row.due_at is None and not row.excused)
+    dues = [row.due_at for row in rows if row.due_at is not None]
+    return Asked(max(unanswered.values(), default=0), max(dues, default=None))
 
 
 def is_unanswered(connection: Connection, key: str) -> bool:

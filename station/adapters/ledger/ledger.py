@@ -345,10 +345,6 @@ class Ledger:
         """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""
         await self._custody.do_anyhow(partial(interventions.record, station=self._station, done=done))
 
-    async def issued(self, key: str, uid: UID) -> Credentials | None:
-        """The certificate issued for this key, if any; raises `KeyShared` when another board has it."""
-        return await self._custody.do(partial(issuance.find, key=key, uid=uid))
-
     async def of_key(self, key: str, uid: UID) -> KeyRecord:
         """What there is of this board's key; raises `KeyShared` when another board has its certificate."""
         return await self._custody.do(partial(issuance.record_of, key=key, uid=uid))

@@ -259,7 +259,7 @@ class Authority:
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
         key = csr_key(csr)
-        if (known := await self.ledger.issued(key, uid)) is not None:
+        if (known := (await self.ledger.of_key(key, uid)).credentials) is not None:
             return known
         await self.ledger.submitted(key, csr, uid)
         answer = await self.line.ask("mint", str(uid), csr=csr.hex())
