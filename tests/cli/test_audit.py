@@ -99,10 +99,8 @@ async def test_one_changed_byte_ends_with_exit_code_1_and_its_place(bench: Bench
     assert text.endswith("not sound: 1 finding\n")
 
 
-async def test_a_restored_backup_keeps_the_line_closed_until_an_engineer_accepts_it(
-    bench: Bench, machine: Path
-) -> None:
-    """Also on a machine that never saw the newer one, where no register knows it."""
+async def put_back(bench: Bench, machine: Path) -> None:
+    """Puts an older copy in the ledger's place, on a machine that forgets the newer one."""
     await bench.make(1)
     shutil.copy(bench.ledger, bench.ledger.with_name("backup"))
     await bench.make(2)
@@ -110,6 +108,13 @@ async def test_a_restored_backup_keeps_the_line_closed_until_an_engineer_accepts
     shutil.rmtree(machine / "matter-station" / "ledgers")
     restored = station("ledger", "restored", "--skip", "9", "--yes", "--ledger", bench.ledger)
     assert restored.exit_code == DONE, restored.output
+
+
+async def test_a_restored_backup_keeps_the_line_closed_until_an_engineer_accepts_it(
+    bench: Bench, machine: Path
+) -> None:
+    """Also on a machine that never saw the newer one, where no register knows it."""
+    await put_back(bench, machine)
     with pytest.raises(LedgerRolledBack, match="this ledger ends at line") as caught:
         await bench.make(3)
     assert "station audit accept" in str(caught.value.evidence["reason"])
@@ -123,13 +128,7 @@ async def test_a_restored_backup_keeps_the_line_closed_until_an_engineer_accepts
 
 async def test_an_old_copy_that_is_appended_again_hides_no_newer_one(bench: Bench, machine: Path) -> None:
     """Whoever may only append to the copies cannot open the line with an older ledger by it."""
-    await bench.make(1)
-    shutil.copy(bench.ledger, bench.ledger.with_name("backup"))
-    await bench.make(2)
-    shutil.copy(bench.ledger.with_name("backup"), bench.ledger)
-    shutil.rmtree(machine / "matter-station" / "ledgers")
-    restored = station("ledger", "restored", "--skip", "9", "--yes", "--ledger", bench.ledger)
-    assert restored.exit_code == DONE, restored.output
+    await put_back(bench, machine)
     checkpoint_file.append(bench.copy, Signed.read(bench.copy.read_text().splitlines()[0]))
     with pytest.raises(LedgerRolledBack, match="this ledger ends at line"):
         await bench.make(3)

@@ -8,13 +8,11 @@ daemon stands still, others kill it or what it works with.
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from unittest.mock import patch
 
 from sqlalchemy import PoolProxiedConnection
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from station import __main__ as station
@@ -66,20 +64,6 @@ def added(connection: sqlite3.Connection) -> Iterator[str]:
             yield "the verdict"
 
 
-def watch_attempts(at: Callable[[str], None]) -> None:
-    commit = SQLiteDialect_pysqlite.do_commit
-
-    def do_commit(dialect: SQLiteDialect_pysqlite, connection: DBAPIConnection) -> None:
-        now = list(_added(connection))
-        for each in now:
-            at(f"before {each}")
-        commit(dialect, connection)  # type: ignore[no-untyped-call]  # the library has no type for it
-        for each in now:
-            at(f"after {each}")
-
-    patch.object(SQLiteDialect_pysqlite, "do_commit", do_commit).start()
-
-
 def _added(connection: DBAPIConnection) -> list[str]:
     """Nothing of a connection that only reads, or before the ledger has its tables."""
     assert isinstance(connection, PoolProxiedConnection)
@@ -100,7 +84,7 @@ def main() -> None:
         passing(folder, moment)
 
     struck.watch(folder, at)
-    watch_attempts(at)
+    struck.watch_commits(_added, at)
     station.main()
 
 

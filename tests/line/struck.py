@@ -53,7 +53,6 @@ def is_next(folder: Path, moment: str) -> bool:
 def _watch_commits(at: Callable[[str], None]) -> None:
     """What a transaction of the ledger writes about labels and messages, by the names in the table of moments."""
     written: list[str] = []
-    commit = SQLiteDialect_pysqlite.do_commit
 
     @event.listens_for(Engine, "before_cursor_execute")
     def execute(
@@ -69,9 +68,20 @@ def _watch_commits(at: Callable[[str], None]) -> None:
             elif statement.startswith("UPDATE outbox SET ") and "tries=(" in statement:
                 written.append(f"{_deed(statement)} {_sink(cursor, values[-1])}")
 
-    def do_commit(dialect: SQLiteDialect_pysqlite, connection: DBAPIConnection) -> None:
+    def taken(_: DBAPIConnection) -> list[str]:
         now = list(dict.fromkeys(written))
         written.clear()
+        return now
+
+    watch_commits(taken, at)
+
+
+def watch_commits(added: Callable[[DBAPIConnection], list[str]], at: Callable[[str], None]) -> None:
+    """Passes the moments before and after each commit of what a transaction has `added`."""
+    commit = SQLiteDialect_pysqlite.do_commit
+
+    def do_commit(dialect: SQLiteDialect_pysqlite, connection: DBAPIConnection) -> None:
+        now = added(connection)
         for each in now:
             at(f"before {each}")
         commit(dialect, connection)  # type: ignore[no-untyped-call]  # the library has no type for it
