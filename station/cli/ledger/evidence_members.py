@@ -145,8 +145,8 @@ def outline(name: str, value: object, depth: int = 0) -> Iterator[str]:
         for number, each in enumerate(value, start=1):
             yield from outline(f"{name} {number}", each, depth)
     else:
-        items = value if isinstance(value, list) else [value]
-        text = ", ".join(each if isinstance(each, str) else json.dumps(each) for each in items) if value != {} else ""
+        items = value if isinstance(value, list) else [value] if value not in ({}, None) else []
+        text = ", ".join(each if isinstance(each, str) else json.dumps(each) for each in items)
         yield f"{margin}{name}: {text[:LONGEST] + '…' if len(text) > LONGEST else text or 'none'}"
 
 
