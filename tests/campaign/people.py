@@ -57,8 +57,12 @@ class People:
         """Returns when so many boards have passed, or were put away."""
 
         def serve(seat: Seat) -> None:
-            while self._seated(seat, boards):
-                self._made(seat)
+            try:
+                while self._seated(seat, boards):
+                    self._made(seat)
+            except BaseException:
+                self.began = boards  # nobody begins another board: the run has failed
+                raise
 
         with ThreadPoolExecutor(len(self.seats.all)) as people:
             for end in [people.submit(serve, seat) for seat in self.seats.all]:
