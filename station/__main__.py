@@ -21,6 +21,7 @@ def main() -> NoReturn:
         ):  # structlog imports it where it is installed, for forms of the log that are not the station's
             from station.cli.line import serve
         if (asked := serve.asked_for(sys.argv[1:])) is not None:
+            gc.collect()  # what the imports have left would stay for months; a command would only wait for this
             _collect_from_here_on()
             serve.main(*asked)
     from station import cli
