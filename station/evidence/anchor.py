@@ -78,6 +78,8 @@ class Anchor:
         elif links.later:
             yield f"{links.later} lines of the lot are later than the newest checkpoint"
         if self.signed is None or self.signed.timestamp is None:
+            if trusted.stamped is not None:
+                yield "nothing here has a time stamp: no authority vouches for the bundle's age"
             return
         with suppress(StampRefused):
             at = self._stamped(trusted)

@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,12 +19,14 @@ from station.adapters.programmer import probe_lock
 from station.adapters.programmer.probe_lock import Waiting
 from station.adapters.system import outlived, process
 from station.adapters.system.child import Patience
+from station.adapters.system.outlived import Outlived
 from station.faults.slot import ProbeBusy
 
 pytestmark = pytest.mark.slow
 
 PROBE = "066CFF"
-SOON = Waiting(within=0.1, longest_run=0.0, patience=Patience(0.1, 0.1))
+SOON = Waiting(within=0.1, patience=Patience(0.1, 0.1))
+LONG = 1000.0  # seconds that a station lets its programmer run
 
 STATION = """
 import asyncio, sys
@@ -43,9 +46,11 @@ while True:
 '''
 
 async def main():
-    async with probe_lock.held(Path(sys.argv[1]), sys.argv[2], Waiting(200, 200)) as lock:
-        async with Child.started([sys.executable, "-IS", "-c", PROGRAMMER, *sys.argv[3:]], environment={},
-                                 gone=asyncio.Event(), patience=Patience(), inherited=[lock]) as child:
+    folder, probe, longest, *deaf_to = sys.argv[1:]
+    async with probe_lock.held(Path(folder), probe, Waiting(200)) as lock:
+        async with Child.started([sys.executable, "-IS", "-c", PROGRAMMER, *deaf_to], environment={},
+                                 gone=asyncio.Event(), patience=Patience(), inherited=[lock],
+                                 longest=float(longest)) as child:
             print(await child.line(), flush=True)
             await child.ended()
 
@@ -53,7 +58,11 @@ with orphans.adopted():
     asyncio.run(main())
 """
 
-Start = Callable[[Sequence[signal.Signals]], tuple[subprocess.Popen[str], int]]
+
+class Start(Protocol):
+    def __call__(
+        self, deaf_to: Sequence[signal.Signals] = (), longest: float = 0.0
+    ) -> tuple[subprocess.Popen[str], int]: ...
 
 
 @pytest.fixture
@@ -62,8 +71,8 @@ def station(tmp_path: Path) -> Iterator[Start]:
     stations: list[subprocess.Popen[str]] = []
     programmers: list[int] = []
 
-    def start(deaf_to: Sequence[signal.Signals]) -> tuple[subprocess.Popen[str], int]:
-        arguments = [str(tmp_path), PROBE, *(str(int(number)) for number in deaf_to)]
+    def start(deaf_to: Sequence[signal.Signals] = (), longest: float = 0.0) -> tuple[subprocess.Popen[str], int]:
+        arguments = [str(tmp_path), PROBE, str(longest), *(str(int(number)) for number in deaf_to)]
         begun = subprocess.Popen([sys.executable, "-c", STATION, *arguments], stdout=subprocess.PIPE, text=True)
         stations.append(begun)
         assert begun.stdout is not None
@@ -99,7 +108,7 @@ async def test_it_is_ended_when_its_time_is_over(
 
 async def test_a_living_stations_programmer_is_left_alone(station: Start, tmp_path: Path) -> None:
     """Its station ends it when it has to. The age of the programmer does not matter."""
-    _, programmer = station([])
+    _, programmer = station()
     with pytest.raises(ProbeBusy):
         async with probe_lock.held(tmp_path, PROBE, SOON):
             pass
@@ -108,11 +117,11 @@ async def test_a_living_stations_programmer_is_left_alone(station: Start, tmp_pa
 
 async def test_it_may_end_by_itself_before(station: Start, tmp_path: Path) -> None:
     """Until its time is over nobody disturbs it: a torn transfer would wedge the probe."""
-    begun, programmer = station([])
+    begun, programmer = station(longest=LONG)
     killed(begun)
 
     async def hold() -> None:
-        async with probe_lock.held(tmp_path, PROBE, replace(SOON, longest_run=1000)):
+        async with probe_lock.held(tmp_path, PROBE, SOON):
             pass
 
     with capture_logs() as told:
@@ -124,9 +133,55 @@ async def test_it_may_end_by_itself_before(station: Start, tmp_path: Path) -> No
     assert [each["event"] for each in told] == ["probe.awaited"]
 
 
+async def test_a_station_may_be_killed_while_the_next_one_waits(
+    station: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the wait is over, the next one looks again, and gives the programmer the rest of its time."""
+    begun, programmer = station()
+    looked = outlived.holding
+
+    def holding(path: Path) -> list[Outlived]:
+        found = looked(path)
+        killed(begun)
+        return found
+
+    monkeypatch.setattr(outlived, "holding", holding)
+    with capture_logs() as told:
+        async with probe_lock.held(tmp_path, PROBE, SOON):
+            pass
+    assert [each["event"] for each in told] == ["probe.awaited", "probe.awaited", "probe.freed"]
+    assert told[-1]["pid"] == programmer
+
+
+@pytest.mark.parametrize(("longest", "moment"), [(LONG, "probe.awaited"), (0.0, "probe.freed")])
+async def test_whoever_waits_may_be_cancelled(station: Start, tmp_path: Path, longest: float, moment: str) -> None:
+    """The board was pulled, or the daemon ends: also between two signals. Nothing is left open, and a later one goes on."""
+    begun, programmer = station([signal.SIGINT], longest)
+    killed(begun)
+    await asyncio.to_thread(os.getpid)  # the loop's own descriptors and threads are there now
+    before = sorted(Path("/proc/self/fd").iterdir())
+
+    async def hold() -> None:
+        async with probe_lock.held(tmp_path, PROBE, replace(SOON, patience=Patience(LONG, LONG))):
+            pass
+
+    with capture_logs() as told:
+        holding = asyncio.ensure_future(hold())
+        while moment not in [each["event"] for each in told]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        holding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(holding, 200)
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    (found,) = outlived.holding(tmp_path / f"{PROBE}.lock")
+    assert found.pid == programmer
+    assert await found.end(SOON.patience)
+
+
 async def test_a_number_that_another_process_has_by_now_is_not_signalled(station: Start, tmp_path: Path) -> None:
     """A process is known by its number and its start."""
-    begun, programmer = station([])
+    begun, programmer = station()
     killed(begun)
     (found,) = outlived.holding(tmp_path / f"{PROBE}.lock")
     assert found.pid == programmer
@@ -144,7 +199,10 @@ def test_a_mark_names_the_process_that_gave_it() -> None:
     assert int(pid) == os.getpid()
     assert not process.is_left_alone(mine)
     assert process.is_left_alone(f"{pid}.{int(began) - 1}.0123")
-    assert not any(map(process.is_left_alone, ("", "0123456789abcdef", "1.", "-1.2.3", f"{pid}.x.y")))
+    forged = ("", "0123456789abcdef", "1.", "-1.2.3", f"{pid}.x.y", "9" * 5000 + ".1.0", "1.1.0.-5", "1.1.0.\u0661")
+    assert not any(map(process.is_left_alone, forged))
+    assert {*map(process.longest_of, (*forged, mine))} == {None}
+    assert process.longest_of(process.fresh_mark(17.2)) == 18
     look = process.Look.at(os.getpid())
     assert look is not None
     assert 0 <= look.age < 1e6

@@ -18,7 +18,7 @@ from station.faults.line import SlotTaken
 from station.faults.slot import ProbeBusy
 
 PROBE = "066CFF"
-WAITING = Waiting(within=200, longest_run=200)
+WAITING = Waiting(within=200)
 
 
 async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:

@@ -36,9 +36,8 @@ from tests.mes.receiver import Receiver
 SHRINKING_RUNS = 8
 DEADLINES = {
     **SHORT_DEADLINES,
-    # so that a programmer which hangs and has outlived its daemon is ended after two minutes
+    # so that a programmer which hangs and has outlived its daemon is ended after three minutes
     "STATION__PROGRAMMER__CONNECT_WITHIN": "90",
-    "STATION__PROGRAMMER__UPGRADE_WITHIN": "30",
 }
 OFTEN = 5  # what was planned so many times must have happened
 

@@ -80,11 +80,16 @@ class Seats:
         return self._pulled(seat.port)
 
     def plug(self, seat: Seat) -> None:
-        try:
-            bench.ask(self.folder, "plug", ports=[seat.port], new=False, radio={})
-        except bench.Refused:
-            if not self.is_plugged(seat):  # a loose connector may have been faster
-                raise
+        for tries_left in reversed(range(BOUNCES)):
+            try:
+                bench.ask(self.folder, "plug", ports=[seat.port], new=False, radio={})
+            except bench.Refused:
+                if self.is_plugged(seat):  # a loose connector was faster
+                    return
+                if not tries_left:
+                    raise
+            else:
+                return
 
     # --- what people do -----------------------------------------------------------------------------------------------
 

@@ -56,6 +56,16 @@ def test_a_stamp_that_proves_nothing_is_found(made: Made, tmp_path: Path, author
         assert told in " ".join(done.output.split())
 
 
+def test_a_bundle_without_a_stamp_says_so(made: Made, authority: Signer) -> None:
+    """Whoever names the authority must not take silence for its word."""
+    done = station("evidence", "verify", made.bundle, "--timestamp-ca", authority.ca)
+    assert done.exit_code == 0
+    assert "note: nothing here has a time stamp: no authority vouches for the bundle's age" in " ".join(
+        done.output.split()
+    )
+    assert "time stamp" not in station("evidence", "verify", made.bundle).output
+
+
 def test_a_file_that_is_no_authority_is_named(made: Made, tmp_path: Path) -> None:
     (tmp_path / "tsa.pem").write_text("no certificate")
     with pytest.raises(control.CommandRefused, match=r"tsa\.pem: it is no certificate in PEM"):

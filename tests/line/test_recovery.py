@@ -196,10 +196,9 @@ def test_a_programmer_that_outlived_its_daemon_and_hangs_is_ended(
     standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next daemon gives it as long as its own would have, and then goes on with the board; nobody has to come."""
-    monkeypatch.setenv("STATION__PROGRAMMER__CONNECT_WITHIN", "30")
-    monkeypatch.setenv("STATION__PROGRAMMER__UPGRADE_WITHIN", "1")
+    monkeypatch.setenv("STATION__PROGRAMMER__CONNECT_WITHIN", "30")  # twice for this run, which then reads the board
     monkeypatch.setenv("STATION__PROGRAMMER__STOP_WITHIN", "1")
-    standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=all")
+    standing.bench("fault", "--board", "1", "--at", "recognise", "--what", "hang", "--set", "deaf_to=all")
     standing.bench("plug", "1")
     standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())
     ended(standing, signal.SIGKILL)

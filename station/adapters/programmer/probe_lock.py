@@ -35,9 +35,8 @@ class Waiting:
 
     within: float
     """For a program that no station has left behind."""
-    longest_run: float
-    """Age at which a programmer that has outlived its daemon is ended."""
     patience: Patience = Patience()  # noqa: RUF009  frozen
+    """With a programmer that has outlived its daemon, and has had as long as that would have given it."""
 
 
 @asynccontextmanager
@@ -98,15 +97,17 @@ def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
 
 async def _awaited(path: Path, probe: str, waiting: Waiting) -> int:
     while (descriptor := _try(path)) is None:
-        left = await asyncio.to_thread(outlived.holding, path)
-        seconds = max(0.0, waiting.longest_run - left[0].age) if left else waiting.within
+        programmers = await asyncio.to_thread(outlived.holding, path)
+        seconds = max((each.seconds_left for each in programmers), default=waiting.within)
         log.warning("probe.awaited", probe=probe, seconds=round(seconds, 1))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await _unlocked(path)
-        if not left:
+        if not programmers and not await asyncio.to_thread(
+            outlived.holding, path
+        ):  # its station may have ended meanwhile
             raise ProbeBusy(probe)
-        for programmer in left:
+        for programmer in programmers:
             log.warning("probe.freed", probe=probe, pid=programmer.pid, seconds=round(programmer.age, 1))
             if not await programmer.end(waiting.patience):
                 raise ProbeBusy(probe)

@@ -62,11 +62,6 @@ class Deadlines:
         base = self.external_within if is_external(action) else self.internal_within
         return base + action.size / self.bytes_per_second
 
-    @property
-    def longest_run(self) -> float:
-        """An upgrade is the longest of all runs; a shorter run that hangs is left as much time where nobody watches it."""
-        return self.connect_within + self.upgrade_within
-
     def slowed(self) -> Self:
         return replace(self, bytes_per_second=self.bytes_per_second / SLOWNESS)
 
@@ -94,6 +89,7 @@ class Start(Protocol):
         patience: Patience,
         inherited: Sequence[int],
         budget: Budget,
+        longest: float,
     ) -> AbstractAsyncContextManager[Process]: ...
 
 
@@ -153,9 +149,12 @@ class Probe:
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())
 
     @asynccontextmanager
-    async def connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["Run"]:
+    async def connected(
+        self, mode: Sequence[str], arguments: Sequence[str], within: Callable[[Deadlines], float]
+    ) -> AsyncIterator["Run"]:
         """A process that has connected to the target. Connection failures that may be transient are tried again.
 
+        `within`: the seconds that the block takes at most by these deadlines, all its waiting together.
         Every run reads the board's UID before its other actions. A header of another probe, or the UID of another
         board, raises a fault as soon as its line is read, here or later in the block, and ends the process.
         """
@@ -164,7 +163,8 @@ class Probe:
             for retries in count():
                 connect = ("-c", "port=SWD", f"sn={self.serial_number}", *mode, *options, "-q", *READ_UID)
                 deadlines = self._deadlines.slowed() if options else self._deadlines
-                async with self._started([str(self.installation.cli), *connect, *arguments], deadlines) as run:
+                command = [str(self.installation.cli), *connect, *arguments]
+                async with self._started(command, deadlines, deadlines.connect_within + within(deadlines)) as run:
                     if await run.connects():
                         yield run
                         return
@@ -184,9 +184,9 @@ class Probe:
         await asyncio.sleep(pauses[retries])
 
     @asynccontextmanager
-    async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["Run"]:
+    async def _started(self, command: Sequence[str], deadlines: Deadlines, longest: float) -> AsyncIterator["Run"]:
         recording = _Recording(command, self.traffic)
-        waiting = probe_lock.Waiting(deadlines.probe_within, deadlines.longest_run, deadlines.patience)
+        waiting = probe_lock.Waiting(deadlines.probe_within, deadlines.patience)
         try:
             async with (
                 probe_lock.held(self.installation.locks, self.serial_number, waiting) as lock,
@@ -199,6 +199,7 @@ class Probe:
                     patience=self._deadlines.patience,
                     inherited=[lock],
                     budget=self._deadlines.output,
+                    longest=longest,
                 )
                 recording.end = "stopped at its start"
                 try:

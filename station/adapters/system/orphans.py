@@ -59,9 +59,9 @@ def are_adopted() -> bool:
     return _adoption is not None
 
 
-def new_mark() -> str:
-    """The mark, as environment of the next child and of no other; empty where orphans are not adopted."""
-    return fresh_mark() if are_adopted() else ""
+def new_mark(longest: float | None) -> str:
+    """The mark, as environment of the next child and of no other; empty where orphans are not adopted. See `fresh_mark`."""
+    return fresh_mark(longest) if are_adopted() else ""
 
 
 @dataclass(frozen=True, slots=True)

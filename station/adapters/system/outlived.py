@@ -14,7 +14,7 @@ from pathlib import Path
 
 from station.adapters.system.child import Patience
 from station.adapters.system.descriptors import readable
-from station.adapters.system.process import Look, is_left_alone
+from station.adapters.system.process import Look, is_left_alone, longest_of
 
 _DEAD_WITHIN = 5.0  # seconds after SIGKILL; a process in an uninterruptible system call takes longer
 
@@ -24,6 +24,8 @@ class Outlived:
     """A process of a station that has ended."""
 
     process: Look
+    longest: int
+    """The seconds after its start at which its station would have ended it."""
 
     @property
     def pid(self) -> int:
@@ -33,6 +35,10 @@ class Outlived:
     def age(self) -> float:
         """Seconds since it was started."""
         return self.process.age
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.longest - self.age)
 
     async def end(self, patience: Patience) -> bool:
         """Interrupts, then terminates, then kills it, as its station would have. Returns whether it has ended."""
@@ -49,7 +55,7 @@ class Outlived:
                 (signal.SIGTERM, patience.terminated),
                 (signal.SIGKILL, _DEAD_WITHIN),
             ):
-                with suppress(ProcessLookupError):
+                with suppress(ProcessLookupError, PermissionError):
                     signal.pidfd_send_signal(descriptor, number)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(within):
@@ -63,16 +69,20 @@ class Outlived:
 def holding(path: Path) -> list[Outlived]:
     """The processes that have this file open, and whose station has ended; the oldest first.
 
-    Only processes of this account and of this container show what they have open.
+    Only processes of this account and of this container show what they have open. One whose station did not say how long it
+    may run is left alone.
     """
     try:
         file = path.stat()
     except FileNotFoundError:
         return []
     looks = (Look.at(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdecimal())
-    found = [Outlived(look) for look in looks if look is not None and _outlived(look) and look.has_open(file)]
-    return sorted(found, key=lambda each: each.process.began)
+    outlived = (each for look in looks if look is not None and (each := _outlived(look)) is not None)
+    return sorted((each for each in outlived if each.process.has_open(file)), key=lambda each: each.process.began)
 
 
-def _outlived(look: Look) -> bool:
-    return not look.dead and look.numbered_as_here and (mark := look.mark) is not None and is_left_alone(mark)
+def _outlived(look: Look) -> Outlived | None:
+    mark = look.mark if not look.dead and look.numbered_as_here else None
+    if mark is None or (longest := longest_of(mark)) is None or not is_left_alone(mark):
+        return None
+    return Outlived(look, longest)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What /proc tells of a process, and the mark by which a child and all that it starts are known as a station's."""
 
+import math
 import os
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 MARK = "STATION_CHILD"
+_FORM = re.compile(r"([0-9]{1,10})\.([0-9]{1,19})\.[0-9a-f]+(?:\.([0-9]{1,9}))?")
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
@@ -78,19 +81,28 @@ class Look:
         return False
 
 
-def fresh_mark() -> str:
-    """A mark for one child of this process. It tells of this process, too, so that a later one sees whether it lives."""
-    return f"{_me()}.{secrets.token_hex(8)}"
+def fresh_mark(longest: float | None = None) -> str:
+    """A mark for one child of this process. It tells of this process, too, so that a later one sees whether it lives.
+
+    `longest`: the seconds for which this process lets the child run; the mark tells them to a later process.
+    """
+    mark = f"{_me()}.{secrets.token_hex(8)}"
+    return mark if longest is None else f"{mark}.{math.ceil(longest)}"
 
 
 def is_left_alone(mark: str) -> bool:
     """Whether the process that gave this mark has ended. A mark of another form is nobody's."""
-    pid, _, rest = mark.partition(".")
-    began, _, _ = rest.partition(".")
-    if not (pid.isdecimal() and began.isdecimal()):
+    told = _FORM.fullmatch(mark)
+    if told is None:
         return False
-    giver = Look.at(int(pid))
-    return giver is None or giver.dead or giver.began != int(began)
+    giver = Look.at(int(told[1]))
+    return giver is None or giver.dead or giver.began != int(told[2])
+
+
+def longest_of(mark: str) -> int | None:
+    """For how many seconds whoever gave this mark lets its child run; None where it does not say so."""
+    told = _FORM.fullmatch(mark)
+    return None if told is None or told[3] is None else int(told[3])
 
 
 @cache
