@@ -53,7 +53,7 @@ class Deadlines:
     option_bytes_within: float = 30.0
     start_within: float = 30.0  # of FUS, or of the wireless stack
     upgrade_within: float = 180.0  # of the wireless stack: 40 seconds as a rule, and it may hang
-    probe_within: float = 60.0  # for a programmer that outlived its daemon
+    probe_within: float = 60.0  # for another program that uses the probe
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
     output: Budget = Budget()  # noqa: RUF009  the same; not seconds, but it also ends a run
@@ -61,6 +61,11 @@ class Deadlines:
     def of(self, action: Write | Region) -> float:
         base = self.external_within if is_external(action) else self.internal_within
         return base + action.size / self.bytes_per_second
+
+    @property
+    def longest_run(self) -> float:
+        """An upgrade is the longest of all runs; a shorter run that hangs is left as much time where nobody watches it."""
+        return self.connect_within + self.upgrade_within
 
     def slowed(self) -> Self:
         return replace(self, bytes_per_second=self.bytes_per_second / SLOWNESS)
@@ -181,9 +186,12 @@ class Probe:
     @asynccontextmanager
     async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["Run"]:
         recording = _Recording(command, self.traffic)
-        locks, within = self.installation.locks, deadlines.probe_within
+        waiting = probe_lock.Waiting(deadlines.probe_within, deadlines.longest_run, deadlines.patience)
         try:
-            async with probe_lock.held(locks, self.serial_number, within) as lock, AsyncExitStack() as stack:
+            async with (
+                probe_lock.held(self.installation.locks, self.serial_number, waiting) as lock,
+                AsyncExitStack() as stack,
+            ):
                 starting = self.installation.start(
                     command,
                     environment=self.installation.environment,

@@ -20,6 +20,7 @@ import structlog
 
 from station.adapters.system import orphans
 from station.adapters.system.descriptors import Watched, readable
+from station.adapters.system.process import MARK
 
 log = structlog.get_logger()
 
@@ -264,7 +265,7 @@ def _spawn(
             # tables, which blocks the loop for 13 ms instead of 0.2.
             process = subprocess.Popen(
                 command,
-                env={**environment, orphans.MARK: mark} if mark else environment,
+                env={**environment, MARK: mark} if mark else environment,
                 stdin=reads,
                 stdout=printing,
                 stderr=complains,

@@ -39,7 +39,7 @@ def main(config: Path | None) -> NoReturn:
 
 def serve(config: Path | None) -> None:
     """Serves the line until SIGTERM or Ctrl-C. Raises `ConfigurationInvalid`, and the faults that keep a line from opening."""
-    allocator.share_one_arena()
+    allocator.keep_memory_small()
     checked = partial(configuration.checked, config_path(config))
     loaded, recipe = asyncio.run(checked())
     keep_private()  # files that the programmer writes hold factory data
