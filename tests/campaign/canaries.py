@@ -9,7 +9,9 @@ import gzip
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +33,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
 _LISTED = re.compile(r"\b\d{1,3}(?:[, ]+\d{1,3}){7,}\b")
 _LONG = re.compile(r"\d{36,}")
 _EIGHT = re.compile(r"(?<![0-9A-Za-z.])\d{8}(?![0-9A-Za-z])")
+# In thousands of hashes and unique ids, eight digits in a row are some board's passcode by chance.
+_SHORT_RUN = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8,14}(?![0-9A-Fa-f])")
+_SQLITE = b"SQLite format 3\0"
 _NAMED = re.compile(r"(?i)(?:pass|pin|code|setup)[^0-9]{0,24}?(\d{5,8})(?!\d)")
 _NUMBER = re.compile(r"(?i)\b0x0*([0-9a-f]{5,7})\b")
 _QR = re.compile(r"MT:[0-9A-Z.-]{19}")
@@ -55,6 +60,8 @@ class Canaries:
 
     passcodes: dict[int, str] = field(default_factory=dict, repr=False)
     manual: dict[str, str] = field(default_factory=dict, repr=False)
+    digits: dict[bytes, str] = field(default_factory=dict, repr=False)
+    """Passcodes of eight digits as text."""
     raw: dict[bytes, list[tuple[bytes, str]]] = field(default_factory=dict, repr=False)
     coded: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
     """Base64 by its first characters."""
@@ -72,11 +79,15 @@ class Canaries:
         """A secret of eight bytes or more."""
         for piece in {content[:PIECE], content[-PIECE:]}:
             self.raw.setdefault(piece[:WINDOW], []).append((piece, name))
-            for shift in range(3):
-                text = base64.b64encode(bytes(shift) + piece).decode().rstrip("=")
-                begin = (shift * 8 + 5) // 6  # the characters before it hold bits of what is before the secret
-                end = (shift + len(piece)) * 8 // 6  # the one behind it holds bits of what is behind it
-                self.coded.setdefault(text[begin:end][:WINDOW], []).append((text[begin:end], name))
+            self._code(piece, name)
+
+    def _code(self, piece: bytes, name: str) -> None:
+        """The forms that these bytes have in base64."""
+        for shift in range(3):
+            text = base64.b64encode(bytes(shift) + piece).decode().rstrip("=")
+            begin = (shift * 8 + 5) // 6  # the characters before it hold bits of what is before the secret
+            end = (shift + len(piece)) * 8 // 6  # the one behind it holds bits of what is behind it
+            self.coded.setdefault(text[begin:end][:WINDOW], []).append((text[begin:end], name))
 
     def add_board(self, board: Board) -> None:
         name = f"of board {board.number}"
@@ -92,7 +103,8 @@ class Canaries:
         self.manual[manual_digits(passcode, board.number_in(DISCRIMINATOR) or 0)] = f"pairing code {name}"
         record = b"".join(each.to_bytes(4, "little") for each in (PASSCODE, 4, passcode))
         self.add(record, f"passcode {name}")
-        self.add(f"{passcode:08}".encode(), f"passcode {name}")
+        self._code(f"{passcode:08}".encode(), f"passcode {name}")
+        self.digits[f"{passcode:08}".encode()] = f"passcode {name}"
 
     def _add_key_file(self, file: Path) -> None:
         content = file.read_bytes().strip()
@@ -134,6 +146,9 @@ class Canaries:
     def _in_bytes(self, content: bytes) -> Iterator[str]:
         for window in {content[at : at + WINDOW] for at in range(len(content) - WINDOW + 1)} & self.raw.keys():
             yield from (name for piece, name in self.raw[window] if piece in content)
+        for run in _SHORT_RUN.findall(content):
+            windows = {run[at : at + WINDOW] for at in range(len(run) - WINDOW + 1)}
+            yield from (self.digits[each] for each in windows & self.digits.keys())
 
     def _in_base64(self, token: str) -> Iterator[str]:
         text = token.translate(_URL_SAFE)
@@ -162,8 +177,23 @@ def leaks(left: Left) -> Iterator[str]:
             continue
         content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         place = file.relative_to(left.folder)
-        for name in sorted(canaries.within(content, codes_allowed=place.parts[0] == "printer")):
+        found = canaries.within(content, codes_allowed=place.parts[0] == "printer")
+        if content.startswith(_SQLITE):
+            found |= {name for cell in _cells(file) if (name := canaries.digits.get(cell)) is not None}
+        for name in sorted(found):
             yield f"{name} in {place}"
+
+
+def _cells(file: Path) -> Iterator[bytes]:
+    """Each value of the file's tables that is eight digits: in the file, cells lie side by side without anything between them."""
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+        tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608  a name of the schema
+                for value in row:
+                    cell = value if isinstance(value, bytes) else str(value).encode()
+                    if len(cell) == WINDOW and cell.isdigit():
+                        yield cell
 
 
 def _decoded(text: str) -> Iterator[bytes]:

@@ -35,6 +35,8 @@ class Issued:
     serial_number: int
     key: str
     dac: bytes = field(repr=False)
+    request: int = 0
+    """The number of the PKI's request: an answer may have several certificates."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,12 @@ class Pki:
             request = requests.get(int(str(each.get("request") or 0)), each)
             certificate = x509.load_pem_x509_certificate(str(each["certificate"]).encode())
             issued.append(
-                Issued(certificate.serial_number, str(request["key_sha256"]), certificate.public_bytes(Encoding.DER))
+                Issued(
+                    certificate.serial_number,
+                    str(request["key_sha256"]),
+                    certificate.public_bytes(Encoding.DER),
+                    int(str(each.get("request") or 0)),
+                )
             )
         disturbed: dict[str, list[float]] = {}
         for number, request in requests.items():

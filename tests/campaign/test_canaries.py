@@ -5,9 +5,11 @@ import base64
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +130,18 @@ def test_what_only_looks_like_a_passcode_is_none(canaries: Canaries, text: bytes
 
 def test_a_code_with_another_discriminator_holds_the_passcode_all_the_same(canaries: Canaries) -> None:
     assert canaries.within(INNOCENT[3]) == {"passcode of board 1"}
+
+
+def test_digits_in_a_hash_are_none_and_a_cell_of_its_own_is(tmp_path: Path) -> None:
+    """A ledger of two thousand boards has so many hashes that some have the digits of a passcode. Its cells lie side by side."""
+    board = Board(1, "0" * 24, "probe", {PASSCODE: (20202021).to_bytes(4, "little")}, (), frozenset())
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
+        database.execute("CREATE TABLE unit (uid TEXT, noted TEXT)")
+        database.execute("INSERT INTO unit VALUES (?, ?)", ["54760bd620597a2520202021", "b068b99513938353639350"])
+    assert list(leaks(Folder(tmp_path, [board]))) == []
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
+        database.execute("INSERT INTO unit VALUES (?, ?)", ["54760bd620597a2551383938", "20202021"])
+    assert list(leaks(Folder(tmp_path, [board]))) == ["passcode of board 1 in ledger.sqlite"]
 
 
 def test_labels_may_show_codes_and_no_keys(canaries: Canaries) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.evidence import Evidence
+from tests.campaign.evidence import Evidence, Issued
 from tests.campaign.recorded import DEAD, GOOD, LOST, PULLED, REFUSED, STATION, recorded
 from tests.campaign.referee import certificates, units
 from tests.campaign.referee.boards import (
@@ -256,6 +256,21 @@ def test_a_lost_certificate_is_found(spoiled: Spoiled) -> None:
     assert spoiled.promises() == {Promise.CERTIFICATES}
 
 
+def test_a_lost_answer_may_have_had_two_certificates(left: Path) -> None:
+    """The PKI has issued both for one request. One of another request would need a further request of the ledger's."""
+    evidence = Evidence.read(left)
+    live = {each.dac for each in evidence.ledgers[0].certificates}
+    (lost,) = (each for each in evidence.pki.issued if each.dac not in live)
+    second = replace(lost, serial_number=lost.serial_number + 1, dac=b"the second")
+
+    def found(further: Issued) -> int:
+        pki = replace(evidence.pki, issued=[*evidence.pki.issued, further])
+        return len(list(certificates.accounted(replace(evidence, pki=pki))))
+
+    assert found(second) == 0
+    assert found(replace(second, request=lost.request + 1000)) == 1
+
+
 def test_a_forgotten_certificate_of_a_unit_is_found(spoiled: Spoiled) -> None:
     spoiled.ledger(
         "DELETE FROM certificate WHERE request_id IN (SELECT id FROM pki_request WHERE uid = :uid)",
@@ -454,14 +469,25 @@ def test_an_attempt_that_the_receiver_has_as_two_is_found(spoiled: Spoiled) -> N
 
 
 def test_a_leaked_descriptor_is_found(spoiled: Spoiled) -> None:
-    """One with every second sample."""
+    """One with every second sample. Within a minute more boards at work are no leak."""
 
     def leak(told: dict[str, list[Object]]) -> None:
         for number, sample in enumerate(told["samples"]):
             sample["fds"] = float(str(sample["fds"])) + number / 2
 
+    def longer(told: dict[str, list[Object]]) -> None:
+        for number, sample in enumerate(told["samples"]):
+            sample["at"] = 10 * number
+
+    def hasty(told: dict[str, list[Object]]) -> None:
+        for number, sample in enumerate(told["samples"]):
+            sample["at"] = number / 2
+
     spoiled.story(leak)
+    spoiled.story(longer)
     assert spoiled.promises() == {Promise.FLAT}
+    spoiled.story(hasty)
+    assert spoiled.promises() == set()
 
 
 def test_growing_memory_is_found(spoiled: Spoiled) -> None:

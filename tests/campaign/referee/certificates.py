@@ -9,21 +9,25 @@ from tests.campaign.referee.violation import Promise, Violation
 
 
 def accounted(evidence: Evidence) -> Iterator[Violation]:
-    """Each issued certificate is live, known as spare, or the possible answer of a request that has none."""
+    """Each issued certificate is live, known as spare, or in the possible answer of a request that has none."""
     live = {each.dac for ledger in evidence.ledgers for each in ledger.certificates}
     spares = Counter((each.key, each.serial_number) for ledger in evidence.ledgers for each in ledger.spares)
     requested = {each.key for ledger in evidence.ledgers for each in ledger.requests}
     unanswered = Counter(
         each.key for ledger in evidence.ledgers for each in ledger.requests if each.outcome != "issued"
     )
+    lost: set[tuple[str, int]] = set()  # key and number of the PKI's requests whose answers never came
     for issued in evidence.pki.issued:
         known = (issued.key, f"{issued.serial_number:X}")
         if issued.dac in live:
             continue
         if spares[known]:
             spares[known] -= 1
+        elif issued.request and (issued.key, issued.request) in lost:
+            continue  # an answer with two certificates
         elif unanswered[issued.key]:
             unanswered[issued.key] -= 1
+            lost.add((issued.key, issued.request))
         else:
             why = (
                 "and the requests for its key have others"

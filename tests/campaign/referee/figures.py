@@ -12,6 +12,7 @@ from tests.campaign.referee.violation import Promise, Violation
 
 FEWEST = 12  # samples of a life; fewer say nothing
 FEWEST_OF_QUARTER = 9
+SHORTEST_QUARTER = 30.0  # seconds: in less, boards may be at work all the time at its end, and not at its beginning
 MOST = 200  # of which each pair is looked at
 MEMORY_GROWTH, MEMORY_NOISE = 0.15, 24e6  # of the median, and bytes
 FILES_NOISE = 6.0
@@ -28,20 +29,22 @@ def flat(evidence: Evidence) -> Iterator[Violation]:
             continue
         warm = samples[len(samples) // 4 :]  # the first quarter warms up
         at, name = [each.at for each in warm], f"{station}, process {life}"
-        if grown := risen([each.files for each in warm]):
+        if grown := risen(at, [each.files for each in warm]):
             yield Violation(Promise.FLAT, f"{name}: {grown:.0f} descriptors more at its end")
         memory = [each.rss for each in warm]
         if grown := growth(at, memory, max(MEMORY_NOISE, MEMORY_GROWTH * median(memory))):
             yield Violation(Promise.FLAT, f"{name}: {grown / 1e6:.0f} MB more at its end")
 
 
-def risen(values: Sequence[float]) -> float:
-    """By how much the lowest of the last quarter are above those of the first; 0 within the noise, and of few samples.
+def risen(at: Sequence[float], values: Sequence[float]) -> float:
+    """By how much the lowest of the last quarter are above those of the first; 0 within the noise, and of few samples or a short time.
 
     A board at work needs pipes, locks and a terminal, so only what stays open when few are at work is a leak.
     """
     quarter = len(values) // 4
-    rise = min(values[-quarter:]) - min(values[:quarter]) if quarter >= FEWEST_OF_QUARTER else 0.0
+    if quarter < FEWEST_OF_QUARTER or min(at[quarter] - at[0], at[-1] - at[-quarter]) < SHORTEST_QUARTER:
+        return 0.0
+    rise = min(values[-quarter:]) - min(values[:quarter])
     return rise if rise > FILES_NOISE else 0.0
 
 
