@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import structlog
 
 from station.adapters.hotplug import sources
-from station.adapters.system import orphans, version
+from station.adapters.system import allocator, orphans, version
 from station.adapters.system.logs import LOG_SCHEMA, Log
 from station.adapters.system.people_file import PeopleFile
 from station.adapters.system.service_manager import ServiceManager
@@ -42,6 +42,7 @@ from station.web.pins import PINs
 log = structlog.get_logger()
 
 CHECK_EVERY = 5.0
+MEMORY_GIVEN_BACK_EVERY = 300.0
 CERTIFICATE_LOOKED_AT_EVERY = 3600.0
 LOOKED_FOR_IDLE_EVERY = 0.2
 LOOKED_AGAIN_AFTER = 1.0  # seconds until the next look, after boards could not be listed
@@ -174,6 +175,7 @@ class Station:
                 group.create_task(slot.run(), name=f"slot {slot.name}") for slot in self.slots.values()
             ]
             tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
+            tasks.append(group.create_task(self._give_memory_back(), name="memory"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
             tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
             tasks.append(group.create_task(self._watch_certificate(), name="PKI's certificate"))
@@ -241,6 +243,12 @@ class Station:
         """Seconds between two checks of a paused line."""
         pki = self._parts.config.pki
         return pki.check_every if pki else CHECK_EVERY
+
+    async def _give_memory_back(self) -> None:
+        """Blocks that live on leave holes between them in the heap, and those of the next boards do not fill all of them."""
+        while True:
+            await asyncio.sleep(MEMORY_GIVEN_BACK_EVERY)
+            allocator.give_back()
 
     async def _watch_ledger_files(self) -> None:
         """Pauses the line when the ledger's files are moved or deleted, even while no attempt would notice."""

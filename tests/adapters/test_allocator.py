@@ -48,3 +48,26 @@ def test_threads_of_the_daemon_share_one_arena(process: str, *, one: bool) -> No
     assert (done.stdout.count("<heap nr=") == 1) is one
     (mapped,) = re.findall(r'<total type="mmap" count="(\d+)" size="(\d+)"/>', done.stdout)
     assert (int(mapped[1]) >= 1 << 20) is one
+
+
+HOLES = """
+import ctypes, re
+from pathlib import Path
+from station.adapters.system import allocator
+
+def own():
+    return int(re.search("RssAnon:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1]) << 10
+
+blocks = [bytes(60_000) for _ in range(1000)]
+last = bytes(60_000)
+del blocks
+before = own()
+allocator.give_back()
+print(before - own())
+"""
+
+
+def test_free_pages_amid_the_heap_go_back() -> None:
+    """A block that lives on at the heap's end would hold them."""
+    done = subprocess.run([sys.executable, "-c", HOLES], check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 20_000_000  # of 60; nothing without the call
