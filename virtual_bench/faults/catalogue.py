@@ -221,6 +221,18 @@ CATALOGUE = {
             PROGRAMMED,
         ),
         Kind(
+            "database_missing",
+            "The programmer lacks its database: it erases and programs nothing, reports success, and exits with 0.",
+            Nature.MOMENT,
+            PROGRAMMED,
+        ),
+        Kind(
+            "refusal_unnoticed",
+            "The programmer writes over flash that is not blank, and does not notice what flash refuses.",
+            Nature.MOMENT,
+            PROGRAMMED,
+        ),
+        Kind(
             "glued_error",
             "A download fails half way, with `Error:` glued to the progress bar and its text on the next line.",
             Nature.MOMENT,

@@ -24,6 +24,7 @@ class Write:
     path: str
     address: int
     verify: str = ""  # "full", "fast" or not at all
+    erase: bool = True  # false in a run with `--skipErase`
 
 
 @dataclass(frozen=True, slots=True)
