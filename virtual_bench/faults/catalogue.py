@@ -233,6 +233,18 @@ CATALOGUE = {
             PROGRAMMED,
         ),
         Kind(
+            "ram_torn",
+            "Only the first half of a file that the programmer loads into RAM reaches it; verification finds that.",
+            Nature.MOMENT,
+            (Phase.FLASH_PROVISIONER,),
+        ),
+        Kind(
+            "start_ignored",
+            "The programmer reports that it has started the firmware in RAM, and the core stays halted.",
+            Nature.MOMENT,
+            (Phase.FLASH_PROVISIONER,),
+        ),
+        Kind(
             "glued_error",
             "A download fails half way, with `Error:` glued to the progress bar and its text on the next line.",
             Nature.MOMENT,

@@ -124,8 +124,8 @@ class _Parser:
             case "ob" | "optionbytes":
                 return _options(self._arguments())
             case "run" | "s" | "start" | "g" | "go":
-                self._arguments()
-                return Run()
+                address, *_ = (*self._arguments(), "0x08000000")
+                return Run(_number(address, "address"))
             case "fwupgrade":
                 self._verifiable = True
                 return _upgrade(self._arguments())

@@ -39,7 +39,7 @@ class Download:
             self._process.say(f"Erasing memory corresponding to {self._process.bench.version.segment} 0:")
         if not can_be_erased(self._board, flash, flash.pages(self._action.address, len(self._content))):
             raise Failed(NOT_ERASED if self._action.erase else self._not_downloaded)
-        self._board.core.halt()  # the programmer's loader runs in the firmware's memory
+        self._board.core.give_way()  # the programmer's loader runs in the firmware's memory
         self._pretended = self._board.faults.due("error_then_success") is not None
         reached = (flash is self._board.internal or loader_works) and not self._board.faults.due("database_missing")
         with self._process.using_usb(self._process.profile.swd_write):
@@ -116,9 +116,35 @@ class Download:
         where, start = fault.integer("address"), self._action.address
         return where is None or start <= where < start + len(self._content)
 
+    async def into_ram(self) -> None:
+        """Writes RAM over SWD: no loader, no erase. Raises Failed and Stopped."""
+        process, address, content = self._process, self._action.address, self._content
+        self._describe()
+        if self._action.erase:
+            process.say(
+                f"Erasing memory corresponding to {process.bench.version.segment} 0:\nNot flash Memory : No erase done"
+            )
+        process.say("Download in Progress:")
+        begun = process.modelled
+        with process.using_usb(process.profile.swd_write):
+            await process.transfer(len(content), process.profile.swd_write)
+        torn = self._board.faults.due("ram_torn")
+        self._board.core.load(address, content[: len(content) // 2] if torn else content)
+        process.show_progress(1.0)
+        process.say("\nFile download complete")
+        process.say(f"Time elapsed during download operation: {output.elapsed(process.modelled - begun)}\n")
+        if self._action.verify:
+            await self._read_back()
+            self._compare(self._board.core.loaded(address, len(content)))
+
     async def _verify(self, flash: Flash, *, reached: bool) -> None:
+        await self._read_back()
+        content = self._content
+        found = flash.read(self._action.address, len(content)) if reached and not self._pretended else content
+        self._compare(found)
+
+    async def _read_back(self) -> None:
         process, profile = self._process, self._process.profile
-        address, content = self._action.address, self._content
         process.say("\n\nVerifying ...\n")
         if not process.quiet:
             process.say("\nRead progress:")
@@ -126,10 +152,12 @@ class Download:
             await process.pause(profile.verify_fast)
         else:
             with process.using_usb(profile.swd_read):
-                await process.transfer(len(content), profile.swd_read)
+                await process.transfer(len(self._content), profile.swd_read)
         process.show_progress(1.0)
         process.say("")
-        found = flash.read(address, len(content)) if reached and not self._pretended else content
+
+    def _compare(self, found: bytes) -> None:
+        process, address, content = self._process, self._action.address, self._content
         if found != content:
             offset = next(offset for offset, byte in enumerate(found) if byte != content[offset])
             raise Failed(
