@@ -16,11 +16,11 @@ def main() -> NoReturn:
     """
     gc.disable()
     if sys.argv[1:2] == ["run"]:
-        with _absent(
-            "rich"
-        ):  # structlog imports it where it is installed, for forms of the log that are not the station's
+        # structlog imports rich where it is installed, for forms of the log that are not the station's.
+        with _absent("rich"), _trusting_nobody():
             from station.cli.line import serve
         if (asked := serve.asked_for(sys.argv[1:])) is not None:
+            gc.collect()  # what the imports have left would stay for months; a command would only wait for this
             _collect_from_here_on()
             serve.main(*asked)
     from station import cli
@@ -38,6 +38,22 @@ def _absent(library: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[library]
+
+
+@contextmanager
+def _trusting_nobody() -> Iterator[None]:
+    """TLS contexts that are made in the block trust no authority.
+
+    aiohttp makes two when it is imported, and would keep the authorities of this computer in memory twice: two megabytes. Each
+    of the daemon's connections has a context of its own; one that had not would be refused.
+    """
+    import ssl  # most commands do without
+
+    ssl.SSLContext.set_default_verify_paths = lambda self: None  # type: ignore[method-assign]  # noqa: ARG005  mypy asks for the name
+    try:
+        yield
+    finally:
+        del ssl.SSLContext.set_default_verify_paths  # that of the class below it
 
 
 def _collect_from_here_on() -> None:

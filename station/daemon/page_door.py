@@ -4,8 +4,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from station.adapters.ledger import lot_reader
-from station.adapters.ledger.board_reader import BoardReader, LotCounts
+from station.adapters.ledger.board_reader import BoardReader
 from station.config.problems import ConfigurationInvalid
 from station.daemon.label_scan import passed_in
 from station.daemon.parts import Parts
@@ -137,11 +136,7 @@ class PageDoor:
 
     def _counted(self, of_recipe: str) -> models.Lot:
         """The work order's lot, or the recipe's in a ledger that never had an order."""
-        standing = lot_reader.standing(self._parts.config.ledger)
-        name = of_recipe if standing is None else standing.lot.name
-        if name != self._reader.name:
-            self._reader = BoardReader(self._parts.config.ledger, name)
-        counts = self._reader.lot() or LotCounts(0, 0)
+        name, standing, counts = self._reader.standing(of_recipe)
         lot = standing.lot if standing else None
         return models.Lot(
             name=name,

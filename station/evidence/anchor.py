@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the journal of a bundle ends: the chain's head, and the station's newest signed checkpoint. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from station.domain.checkpoint import NotACheckpoint, Signed
 from station.evidence import rows
+from station.evidence.findings import StampRefused, Trusted
 from station.evidence.form import NotABundle
 from station.evidence.journal import Links
 from station.evidence.rows import Row
@@ -42,7 +45,7 @@ class Anchor:
         """The line whose hash the checkpoint has."""
         return None if self.signed is None else (self.signed.checkpoint.incarnation, self.signed.checkpoint.number)
 
-    def mistakes(self, links: Links, signer: bytes, keys: Collection[bytes]) -> Iterator[str]:
+    def mistakes(self, links: Links, signer: bytes, trusted: Trusted) -> Iterator[str]:
         """A sentence for each way in which the journal does not lead to head and checkpoint, or another key has signed it."""
         if links.is_chained and (links.at, links.hash) != (self.head, self.hash):
             yield f"the journal ends at line {_text(links.at)}, which is not the chain's head {_text(self.head)}"
@@ -50,7 +53,7 @@ class Anchor:
             return
         if not self.signed.is_sound():
             yield "the signature of the checkpoint is wrong"
-        if self.signed.public_key not in {signer, *keys}:
+        if self.signed.public_key not in {signer, *trusted.keys}:
             yield (
                 f"the checkpoint is signed by the key {self.signed.public_key.hex()}, and the bundle by {signer.hex()}: if the"
                 " station has changed its key, give both with --key"
@@ -61,15 +64,35 @@ class Anchor:
             yield f"line {_text(self.awaited)} is not the one that the station has signed: the journal was written anew"
         elif links.found is None and links.is_chained and self.awaited > links.first:
             yield f"the journal does not tell the hash of line {_text(self.awaited)}, which the checkpoint has"
+        try:
+            self._stamped(trusted)
+        except StampRefused as exc:
+            yield f"the time stamp of the checkpoint proves nothing: {exc}"
 
-    def notes(self, links: Links) -> Iterator[str]:
-        """What the checkpoint leaves open."""
+    def notes(self, links: Links, trusted: Trusted) -> Iterator[str]:
+        """What the checkpoint leaves open, and since when it was there at the latest."""
         if self.head is None:
             yield "the ledger had no chain: nothing but the bundle's signature vouches for the journal"
         elif self.signed is None:
             yield "the station has signed no checkpoint: nothing but the bundle's signature vouches for the chain"
         elif links.later:
             yield f"{links.later} lines of the lot are later than the newest checkpoint"
+        if self.signed is None or self.signed.timestamp is None:
+            if trusted.stamped is not None:
+                yield "nothing here has a time stamp: no authority vouches for the bundle's age"
+            return
+        with suppress(StampRefused):
+            at = self._stamped(trusted)
+            if at is None:
+                yield "the checkpoint has a time stamp, which is not checked: name the authority with --timestamp-ca"
+            else:
+                yield f"by its time stamp the newest checkpoint was there on {at:%Y-%m-%dT%H:%M:%SZ}"
+
+    def _stamped(self, trusted: Trusted) -> datetime | None:
+        """When the checkpoint was there by its stamp; None where there is none, or nobody to judge it. Raises `StampRefused`."""
+        if self.signed is None or self.signed.timestamp is None or trusted.stamped is None:
+            return None
+        return trusted.stamped(self.signed.checkpoint.statement(), self.signed.timestamp)
 
 
 def _text(place: tuple[int, int] | None) -> str:

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is found in a bundle, what it says of itself, and what its reader knows from elsewhere. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from station.matter.certificates.x509 import Certificate
 
 MOST = 100  # findings that are told one by one
+
+
+class StampRefused(Exception):
+    """A time stamp proves nothing; the text says why."""
+
+
+Stamped = Callable[[bytes, bytes], datetime]
+"""The moment at which a statement was there, by an authority's answer (RFC 3161, DER); raises `StampRefused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,11 @@ class Result:
 class Trusted:
     """What the reader knows from elsewhere: keys of stations, and roots. Empty: whatever the bundle says is taken.
 
-    `chained`: the lot is younger than the ledger's chain, so that each event must have its line.
+    `chained`: the lot is younger than the ledger's chain, so that each event must have its line. `stamped` judges time
+    stamps; without it they are not judged.
     """
 
     keys: Collection[bytes] = ()
     roots: Mapping[bytes, Certificate] = field(default_factory=dict)
     chained: bool = False
+    stamped: Stamped | None = None

@@ -90,7 +90,7 @@ class Judgement:
         self._guarded(SBOM, self._components)
         with _at(BUNDLE):
             self._compare(found)
-        for sentence in anchor.mistakes(self._links, self._bundle.signature.public_key, self._trusted.keys):
+        for sentence in anchor.mistakes(self._links, self._bundle.signature.public_key, self._trusted):
             self._add(AUDIT, sentence)
         self._sum(found, anchor)
 
@@ -265,7 +265,7 @@ class Judgement:
             )
         if self._journal.working:
             result.notes.append(f"{len(self._journal.working)} attempts had no verdict yet")
-        result.notes += anchor.notes(links)
+        result.notes += anchor.notes(links, self._trusted)
 
     def _lines(self, name: str, take: Callable[[Row], Iterator[str]]) -> None:
         def every() -> None:

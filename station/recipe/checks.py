@@ -277,12 +277,13 @@ def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials,
 
 def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, at: datetime) -> None:
     """A commissioner must accept the board at the time `at`, with its label's codes: the verifier is recomputed, once."""
-    check_label(unit_builder.onboarding_payload(recipe, identity), data)
+    label = unit_builder.onboarding_payload(recipe, identity)
+    check_label(label, data)
     if isinstance(recipe.certification, OwnPKI):
         revocation.check_pai(recipe)
         in_flash = recipe.key_storage is KeyStorage.FLASH
         at = chain.from_its_beginning(data.records.get(Tag.DEVICE_ATTESTATION_CERTIFICATE, b""), at)
-        recipe.certification.commissioner.check(data, at, key_in_flash=in_flash)
+        recipe.certification.commissioner.check(data, at, key_in_flash=in_flash, label=label.passcode)
 
 
 def check_operational_identity(

@@ -10,6 +10,7 @@ from station.factory_data.flat_tlv import FactoryData, Tag
 from station.matter.certificates.attestation import Product
 from station.matter.certificates.chain import TEST_VENDOR_IDS
 from station.matter.certificates.trust import TrustStore
+from station.matter.onboarding.passcode import Passcode
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,18 @@ class Commissioner:
     product: Product | None = None
     """The expected vendor and product id; None takes those in the factory data."""
 
-    def check(self, data: FactoryData, at: datetime, *, key_in_flash: bool | None = None) -> Credentials:
+    def check(
+        self, data: FactoryData, at: datetime, *, key_in_flash: bool | None = None, label: Passcode | None = None
+    ) -> Credentials:
         """Checks the read-back of a board at the time `at` and returns its certificates; raises the unit's fault.
 
-        A known place of the private key is checked, too. Whether the verifier is the label's, `check_label` says.
+        A known place of the private key is checked, too. `label` is the passcode with which `check_label` has accepted the
+        verifier; without it the verifier is compared with the passcode in flash, if there is one.
         """
-        check_unit(data, replace(self._examination(data, at), key_in_flash=key_in_flash))
+        known = replace(
+            self._examination(data, at), key_in_flash=key_in_flash, passcode=label, verifier_checked=label is not None
+        )
+        check_unit(data, known)
         return Credentials(data.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], data.records[Tag.PAI_CERTIFICATE])
 
     def check_input(self, data: FactoryData, at: datetime) -> None:

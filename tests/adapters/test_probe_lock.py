@@ -7,29 +7,32 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from station.adapters.programmer import probe_lock
+from station.adapters.programmer.probe_lock import Waiting
 from station.faults.line import SlotTaken
 from station.faults.slot import ProbeBusy
 
 PROBE = "066CFF"
+WAITING = Waiting(within=200)
 
 
 async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:
     """A second taker waits for the lock until its deadline."""
-    async with probe_lock.held(tmp_path, PROBE, within=200):
+    async with probe_lock.held(tmp_path, PROBE, WAITING):
         with pytest.raises(ProbeBusy, match=PROBE):
-            async with probe_lock.held(tmp_path, PROBE, within=0.05):
+            async with probe_lock.held(tmp_path, PROBE, replace(WAITING, within=0.05)):
                 pass
 
 
 async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: Path) -> None:
     """The lock is free when the last process that inherited it has ended."""
     programmer = None
-    async with probe_lock.held(tmp_path, PROBE, within=200) as descriptor:
+    async with probe_lock.held(tmp_path, PROBE, WAITING) as descriptor:
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         kept = os.dup(descriptor)  # as if the daemon had been killed: nothing is unlinked and nothing is released
         programmer = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[kept])  # noqa: ASYNC220  it outlives us
@@ -44,7 +47,7 @@ async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: P
 
 
 async def _hold_once(folder: Path) -> None:
-    async with probe_lock.held(folder, PROBE, within=200):
+    async with probe_lock.held(folder, PROBE, WAITING):
         pass
 
 
@@ -100,7 +103,7 @@ async def test_no_file_is_left(tmp_path: Path) -> None:
     order: list[str] = []
 
     async def hold(name: str) -> None:
-        async with probe_lock.held(tmp_path, PROBE, within=200) as descriptor:
+        async with probe_lock.held(tmp_path, PROBE, WAITING) as descriptor:
             assert (tmp_path / f"{PROBE}.lock").stat().st_ino == os.fstat(descriptor).st_ino
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             order.append(name)

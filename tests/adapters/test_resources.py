@@ -12,6 +12,7 @@ from station.adapters.board import tty
 from station.adapters.hotplug import links
 from station.adapters.partner import script
 from station.adapters.programmer import probe_lock
+from station.adapters.programmer.probe_lock import Waiting
 from station.adapters.system import resources
 from station.adapters.system.transcripts import Transcripts
 from station.faults.line import ResourcesExhausted
@@ -65,7 +66,7 @@ async def test_hotplug_says_so(tmp_path: Path) -> None:
 async def test_the_lock_of_a_probe_says_so(tmp_path: Path) -> None:
     """The lock of a probe needs a descriptor; the fault reports that there is none."""
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match=r"066CFF\.lock"):
-        async with probe_lock.held(tmp_path, "066CFF", 1.0):
+        async with probe_lock.held(tmp_path, "066CFF", Waiting(within=1.0)):
             pass
 
 

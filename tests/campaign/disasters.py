@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from station.daemon import control
 from tests.builders.network import Mode
 from tests.campaign.outages import clocks_apart, disk_full, printer_is
+from tests.campaign.stepping import STEPS
 from tests.campaign.story import CENTRE_LOST, PRINTER_MODES
 from tests.campaign.world import At, World
 from tests.mes.receiver import Receiver
@@ -54,6 +55,7 @@ class Disasters:
             "programmer stands still": lambda: self._programmer_stands_still(station),
             "ledger locked": lambda: self._ledger_locked(station),
             "disk full": lambda: self._outage(what, disk_full(station.daemon.pid)),
+            "clock stepped": self._clock_stepped,
             "clocks apart": lambda: self._outage(what, clocks_apart(line)),
             "receiver down": lambda: self._receiver(what, "down"),
             "receiver drops": lambda: self._receiver(what, "drop"),
@@ -66,13 +68,13 @@ class Disasters:
         deeds[what]()
 
     @contextmanager
-    def _noted(self, what: str) -> Iterator[None]:
+    def _noted(self, what: str, **more: object) -> Iterator[None]:
         began = time.time()
         try:
             yield
         finally:
             self.fired[what] += 1
-            self.troubles.append({"what": what, "from": began, "to": time.time()})
+            self.troubles.append({"what": what, "from": began, "to": time.time(), **more})
 
     def _outage(self, what: str, outage: AbstractContextManager[object]) -> None:
         with self._noted(what), outage:
@@ -121,6 +123,11 @@ class Disasters:
             other.execute("BEGIN IMMEDIATE")
             time.sleep(WHILE)
             other.execute("ROLLBACK")
+
+    def _clock_stepped(self) -> None:
+        seconds = self.chance.choice(STEPS)
+        with self._noted("clock stepped", seconds=seconds), self.world.clock.stepped(seconds):
+            time.sleep(WHILE)
 
     def _programmer_killed(self, station: At) -> None:
         for pid in _programmers(station):

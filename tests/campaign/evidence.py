@@ -25,6 +25,7 @@ NUMBERS = {22: "vendor_id", 24: "product_id", 27: "hardware_version"}
 NAMES = {21: "vendor_name", 23: "product_name", 28: "hardware_version_string"}
 
 Entry = Mapping[str, object]
+SAME_MOMENT = 60.0  # seconds that a busy machine may lie between two stamps of one moment
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ class Story:
     """Boards that a person has taken off the line for good."""
     troubles: Sequence[tuple[float, float, str]]
     """What befell the whole line, with its beginning and end; a kill has no length."""
+    steps: Sequence[tuple[float, float, float]]
+    """When the stations' clock was wrong, and by how many seconds it was ahead."""
     samples: Sequence[Sample]
     labels: bool
 
@@ -162,6 +165,11 @@ class Story:
             frozenset(int(each["number"]) for each in boards if each.get("away")),
             troubles,
             [
+                (_number(each["from"]), _number(each["to"]), _number(each["seconds"]))
+                for each in told.get("troubles", [])
+                if "seconds" in each
+            ],
+            [
                 Sample(
                     _number(each["at"]),
                     str(each["station"]),
@@ -174,9 +182,12 @@ class Story:
             bool(told.get("labels")),
         )
 
-    @property
-    def clock_stepped(self) -> bool:
-        return any(what == "clock_stepped" for *_, what in self.troubles)
+    def real(self, at: float) -> float:
+        """The real time of what a station says was at this moment, by the clock that was stepped for a while."""
+        for begin, end, seconds in self.steps:
+            if begin - SAME_MOMENT <= at - seconds <= end + SAME_MOMENT:
+                return at - seconds
+        return at
 
 
 @dataclass(frozen=True)
@@ -215,7 +226,7 @@ class Evidence:
         return cls(
             folder,
             [Board.read(plate.parent, images) for plate in sorted(folder.glob("bench*/boards/*/board.json"))],
-            [StationLedger.read(file) for file in sorted(folder.glob("*/ledger.sqlite"))],
+            [StationLedger.read(file, story.real) for file in sorted(folder.glob("*/ledger.sqlite"))],
             Pki.read(folder / "pki"),
             Bench.read(sorted(folder.glob("bench*/bench.jsonl"))),
             story,

@@ -34,6 +34,11 @@ from tests.campaign.world import World, one_line, two_stations
 from tests.mes.receiver import Receiver
 
 SHRINKING_RUNS = 8
+DEADLINES = {
+    **SHORT_DEADLINES,
+    # so that a programmer which hangs and has outlived its daemon is ended after three minutes
+    "STATION__PROGRAMMER__CONNECT_WITHIN": "90",
+}
 OFTEN = 5  # what was planned so many times must have happened
 
 
@@ -67,7 +72,7 @@ def run(folder: Path, disturbances: Sequence[Disturbance], size: Size) -> tuple[
         }
 
     standing = one_line(size.slots) if size.stations == 1 else two_stations(size.slots)
-    left = left_by(play, folder, standing, SHORT_DEADLINES, packed=True)
+    left = left_by(play, folder, standing, DEADLINES, packed=True)
     fired.update(what for happened in Evidence.read(left).bench.faults.values() for _, what in happened)
     return left, fired
 

@@ -4,12 +4,15 @@
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from tests.campaign.world import At, World
 from virtual_bench.server import control as bench
+
+BOUNCES = 20  # of a loose connector, in the time that people need for one board
 
 
 class Handled(StrEnum):
@@ -73,15 +76,20 @@ class Seats:
         return bool(bench.ask(self.folder, "status")[seat.port - 1]["plugged"])
 
     def unplug(self, seat: Seat) -> bool:
-        """Whether the board was there to be pulled."""
-        if not self.is_plugged(seat):
-            return False
-        bench.ask(self.folder, "unplug", ports=[seat.port])
-        return True
+        """Whether the board was there to be pulled: it may have gone by itself, or be off for a moment."""
+        return self._pulled(seat.port)
 
     def plug(self, seat: Seat) -> None:
-        if not self.is_plugged(seat):  # a loose connector may have been faster
-            bench.ask(self.folder, "plug", ports=[seat.port], new=False, radio={})
+        for tries_left in reversed(range(BOUNCES)):
+            try:
+                bench.ask(self.folder, "plug", ports=[seat.port], new=False, radio={})
+            except bench.Refused:
+                if self.is_plugged(seat):  # a loose connector was faster
+                    return
+                if not tries_left:
+                    raise
+            else:
+                return
 
     # --- what people do -----------------------------------------------------------------------------------------------
 
@@ -122,7 +130,7 @@ class Seats:
             return False
         self.unplug(seat)
         to = chance.choice(ports)
-        bench.ask(self.folder, "move", port=seat.port, to=to)
+        self._carried(seat.port, to)
         self.free.remove(to)
         self.free.add(seat.port)
         seat.port = to
@@ -143,10 +151,29 @@ class Seats:
         other = chance.choice(others)
         self.unplug(seat)
         was_there = self.unplug(other)
-        bench.ask(self.folder, "move", port=seat.port, to=other.port)
+        self._carried(seat.port, other.port)
         seat.port, other.port = other.port, seat.port
         other.befallen.append({"what": "swapped by another", "at": time.time()})
         self.plug(seat)
         if was_there:
             self.plug(other)
         return True
+
+    def _carried(self, port: int, to: int) -> None:
+        """Stands the pulled board of a port at another, in exchange where one stands there. A loose connector may put one back meanwhile."""
+        for _ in range(BOUNCES):
+            with suppress(bench.Refused):
+                bench.ask(self.folder, "move", port=port, to=to)
+                return
+            self._pulled(port)
+            self._pulled(to)
+        raise AssertionError(f"the boards at the ports {port} and {to} do not stay pulled")
+
+    def _pulled(self, port: int) -> bool:
+        for _ in range(BOUNCES):
+            with suppress(bench.Refused):
+                bench.ask(self.folder, "unplug", ports=[port])
+                return True
+            if not bench.ask(self.folder, "status")[port - 1]["plugged"]:
+                return False
+        raise AssertionError(f"the board at port {port} is neither plugged in nor pulled")

@@ -40,7 +40,7 @@ CENTRE_LOST = {
 """Disasters of one station's way to the centre, and the network's mode."""
 DISASTERS = (
     "daemon killed", "daemon stands still", "daemon restarted", "log reader gone", "pki killed", "pki stands still",
-    "programmer killed", "programmer stands still", "ledger locked", "disk full", "clocks apart", "receiver down",
+    "programmer killed", "programmer stands still", "ledger locked", "disk full", "clocks apart", "clock stepped", "receiver down",
     "receiver drops", "half a label", *PRINTER_MODES,
 )  # fmt: skip
 OF_THE_CENTRE = ("database killed", "database stands still", *CENTRE_LOST)

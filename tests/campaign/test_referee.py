@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.campaign.referee.violation import Promise
 from tests.campaign.spoiled import Object, Spoiled
+from tests.campaign.stepping import DAYS, HOURS
 
 pytestmark = pytest.mark.line
 
@@ -269,6 +271,27 @@ def test_a_forgotten_certificate_of_a_unit_is_found(spoiled: Spoiled) -> None:
 def test_a_verdict_without_a_cause_is_found(spoiled: Spoiled) -> None:
     spoiled.lines(lambda events: [each for each in events if each["event"] != "fault"], "bench", "bench.jsonl")
     assert spoiled.promises() == {Promise.EXPLAINED}
+
+
+def test_a_clock_that_was_stepped_excuses_only_the_times_of_then(spoiled: Spoiled) -> None:
+    """Four hours ahead a pass is no programmer's, unless the campaign has set the clock at that moment."""
+    attempt = next(
+        each for each in Evidence.read(spoiled.folder).ledgers[0].attempts if each.uid == spoiled.board(GOOD).uid
+    )
+    assert attempt.ended is not None
+    began, ended = (datetime.fromtimestamp(at + 4 * HOURS, UTC).isoformat() for at in (attempt.began, attempt.ended))
+    spoiled.ledger(
+        "UPDATE attempt SET started_at = :began, ended_at = :ended WHERE id = :attempt",
+        attempt=attempt.id,
+        began=began,
+        ended=ended,
+    )
+    assert spoiled.promises() == {Promise.PROVEN}
+    step: Object = {"what": "clock stepped", "from": attempt.began, "to": attempt.ended, "seconds": 2 * DAYS}
+    spoiled.story(lambda told: told.setdefault("troubles", []).append(step))
+    assert spoiled.promises() == {Promise.PROVEN}
+    spoiled.story(lambda told: told.setdefault("troubles", []).append({**step, "seconds": 4 * HOURS}))
+    assert spoiled.promises() == set()
 
 
 def test_another_fault_than_the_journals_is_found(spoiled: Spoiled) -> None:

@@ -17,6 +17,7 @@ from station.daemon import control
 from station.line.status import SlotStatus, Status
 from tests.builders.line import Line, LineFailed, recipe_with
 from tests.builders.two_lines import Factory, TwoLines, factory
+from tests.campaign.stepping import SteppedClock
 from tests.line.lot_count import Tray
 from tests.mes.receiver import SECRET, Receiver
 
@@ -111,6 +112,10 @@ class World:
         return self.line.folder
 
     @property
+    def clock(self) -> SteppedClock:
+        return SteppedClock(self.printer.parent)
+
+    @property
     def tray(self) -> Tray:
         return Tray(self.printer)
 
@@ -197,8 +202,9 @@ def _further(folder: Path, receiver: Receiver) -> str:
 
 @contextmanager
 def on_a_machine_of_its_own(work: Path, deadlines: Mapping[str, str]) -> Iterator[Path]:
-    """The machine's register and its shared memory are the campaign's for the block. Yields the folder in shared memory."""
+    """The machine's register, clock and shared memory are the campaign's for the block. Yields the folder in shared memory."""
     with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime:
-        told = {**deadlines, "XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}
+        clock = SteppedClock(work).built()
+        told = {**deadlines, **clock, "XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}
         with patch.dict(os.environ, told):
             yield Path(runtime)

@@ -75,7 +75,7 @@ class Log:
         self._path = folder / "logs" / "station.jsonl"
         self._read = self._path.stat().st_size
 
-    def wait(self, within: float = 300, **wanted: str) -> None:
+    def wait(self, within: float = 300, **wanted: str | int) -> None:
         """Waits for a line with all of these values."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -189,4 +189,21 @@ def test_a_programmer_that_outlived_its_daemon_is_waited_for(standing: Standing)
     log.wait(event="probe.awaited")
     assert programmers(standing) == [outlived]
     os.kill(outlived, signal.SIGINT)
+    log.wait(event="attempt.finished", verdict="pass")
+
+
+def test_a_programmer_that_outlived_its_daemon_and_hangs_is_ended(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next daemon gives it as long as its own would have, and then goes on with the board; nobody has to come."""
+    monkeypatch.setenv("STATION__PROGRAMMER__CONNECT_WITHIN", "30")  # twice for this run, which then reads the board
+    monkeypatch.setenv("STATION__PROGRAMMER__STOP_WITHIN", "1")
+    standing.bench("fault", "--board", "1", "--at", "recognise", "--what", "hang", "--set", "deaf_to=all")
+    standing.bench("plug", "1")
+    standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())
+    ended(standing, signal.SIGKILL)
+    (outlived,) = programmers(standing)
+    log = Log(standing.line.folder)
+    standing.line.start_daemon()
+    log.wait(event="probe.freed", pid=outlived)
     log.wait(event="attempt.finished", verdict="pass")

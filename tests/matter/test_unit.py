@@ -136,6 +136,13 @@ def test_the_labels_passcode_is_the_one_in_flash() -> None:
     assert refused(GOOD, held_against(passcode=Passcode(20202022))) == ["SPAKE2+ verifier factory_data.invalid"]
 
 
+def test_a_verifier_that_the_label_has_shown_is_not_recomputed() -> None:
+    """A passcode in flash that is not the label's is found all the same."""
+    shown = held_against(passcode=Passcode(20202021), verifier_checked=True)
+    assert refused(unit(SPAKE2_VERIFIER=bytes(97)), shown) == []
+    assert refused(unit(SPAKE2_SETUP_PASSCODE=b"\1\0\0\0"), shown) == ["SPAKE2+ verifier factory_data.invalid"]
+
+
 @pytest.mark.parametrize(
     "verifier",
     [bytes(32) + RECORDS[Tag.SPAKE2_VERIFIER][32:], _raw(_ORDER) + RECORDS[Tag.SPAKE2_VERIFIER][32:], b"\x04" * 97],

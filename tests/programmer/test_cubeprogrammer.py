@@ -5,17 +5,18 @@ import asyncio
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from station.adapters.programmer.driver import CubeProgrammer
 from station.adapters.programmer.run import Deadlines, Installation
-from station.adapters.system.child import Patience
+from station.adapters.system.child import Child, Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import RDP_LEVEL_0, UID, Region
@@ -372,6 +373,22 @@ async def test_an_erase_of_the_external_flash_that_does_not_end_is_the_boards_fa
     bench.has(deadlines)
     with pytest.raises(FlashEraseFailed, match=r"3\.5"):
         await bench.writes()
+
+
+async def test_a_run_is_marked_with_the_time_that_it_may_take(bench: Bench) -> None:
+    """By the mark a later station knows when to end it: after its connection and all its actions, also at the slow frequency."""
+    marked = list[float]()
+
+    def start(command: Sequence[str], *, longest: float, **how: Any) -> AbstractAsyncContextManager[Child]:  # type: ignore[explicit-any]
+        marked.append(longest)
+        return Child.started(command, longest=longest, **how)
+
+    bench.installation = replace(bench.installation, start=start)
+    bench.fake.plays(transcript("2.17-no-target", 1), transcript("2.19-write"))
+    await bench.writes()
+    by_speed = (HASTY, HASTY.slowed())
+    assert marked == [by.connect_within + by.of(DATA) + by.of(bench.image) for by in by_speed]
+    assert marked[0] < marked[1]
 
 
 async def test_a_download_that_does_not_end_is_the_tools_fault(bench: Bench) -> None:

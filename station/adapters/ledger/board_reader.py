@@ -7,14 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, bindparam, func, literal, select
 
-from station.adapters.ledger import sqlite, tables
+from station.adapters.ledger import lot_reader, sqlite, tables
+from station.adapters.ledger.driver import Prepared
+from station.adapters.ledger.lot_reader import Standing
 from station.adapters.ledger.sampled import is_sample
 from station.domain.attempt import ProcedureChosen
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
+
+# Counted every few seconds while a page is open. The statements are built once: building them takes as long as the rest.
+_PASSED = Prepared(
+    select(func.count())
+    .select_from(_identity)
+    .where(_identity.c.lot == bindparam("lot"), _identity.c.state == IdentityState.PASSED.value)
+    .where(~is_sample(_identity.c.uid))
+)
+_OLDEST_OPEN = Prepared(select(func.min(_attempt.c.id)).where(_attempt.c.verdict.is_(None)))
+_NEWEST = Prepared(select(func.max(_attempt.c.id)))
+_FAILS = Prepared(
+    select(func.count())
+    .select_from(_attempt)
+    .where(_attempt.c.id > bindparam("after"), _attempt.c.id <= bindparam("until"))
+    .where(_attempt.c.lot == bindparam("lot"), _attempt.c.verdict == "fail", ~_attempt.c.laboratory)
+)
 
 PASSES = 200  # whose steps make the plan of a procedure
 
@@ -31,7 +49,7 @@ class LotCounts:
 
 
 class BoardReader:
-    """Reads the ledger at `path` for one lot. Both methods raise `LedgerUnavailable`, and may be called in any thread, one at a time."""
+    """Reads the ledger at `path` for one lot. Its methods raise `LedgerUnavailable`, and may be called in any thread, one at a time."""
 
     def __init__(self, path: Path, lot: str | None) -> None:
         self._path = path
@@ -39,30 +57,33 @@ class BoardReader:
         self._settled = 0  # every attempt up to this number has ended
         self._failed = 0  # among those
 
-    @property
-    def name(self) -> str | None:
-        """The lot that it counts."""
-        return self._lot
-
     def lot(self) -> LotCounts | None:
         """The counts of the lot; None in a laboratory. Reads only attempts that it has not counted as settled before."""
         if self._lot is None:
             return None
-        passed_ones = _identity.c.state == IdentityState.PASSED.value
-        in_lot = (_identity.c.lot == self._lot, passed_ones, ~is_sample(_identity.c.uid))
-        with sqlite.reading(self._path) as connection:
-            passed = connection.scalar(select(func.count()).select_from(_identity).where(*in_lot)) or 0
-            oldest_open = connection.scalar(select(func.min(_attempt.c.id)).where(_attempt.c.verdict.is_(None)))
-            newest = connection.scalar(select(func.max(_attempt.c.id))) or 0
-            settled = newest if oldest_open is None else oldest_open - 1
-            self._failed += self._fails(connection, self._settled, settled)
-            self._settled = max(self._settled, settled)
-            return LotCounts(passed, self._failed + self._fails(connection, self._settled, newest))
+        with sqlite.reading(self._path) as connection, connection.begin():
+            return self._counts(connection, self._lot)
 
-    def _fails(self, connection: Connection, after: int, until: int) -> int:
-        of_lot = (_attempt.c.lot == self._lot, _attempt.c.verdict == "fail", ~_attempt.c.laboratory)
-        query = select(func.count()).select_from(_attempt)
-        return connection.scalar(query.where(_attempt.c.id > after, _attempt.c.id <= until, *of_lot)) or 0
+    def standing(self, of_recipe: str) -> tuple[str, Standing | None, LotCounts]:
+        """The lot that new units come from, which it counts from now on, as a work order's, or that of the recipe in a ledger without orders."""
+        with sqlite.reading(self._path) as connection, connection.begin():
+            standing = lot_reader.standing_in(connection)
+            name = of_recipe if standing is None else standing.lot.name
+            if name != self._lot:
+                self._lot, self._settled, self._failed = name, 0, 0
+            return name, standing, self._counts(connection, name)
+
+    def _counts(self, connection: Connection, lot: str) -> LotCounts:
+        passed = _PASSED.one(int, connection, {"lot": lot})
+        oldest_open = _OLDEST_OPEN.scalar(int, connection)
+        newest = _NEWEST.scalar(int, connection) or 0
+        settled = newest if oldest_open is None else oldest_open - 1
+        self._failed += self._fails(connection, lot, self._settled, settled)
+        self._settled = max(self._settled, settled)
+        return LotCounts(passed, self._failed + self._fails(connection, lot, self._settled, newest))
+
+    def _fails(self, connection: Connection, lot: str, after: int, until: int) -> int:
+        return _FAILS.one(int, connection, {"lot": lot, "after": after, "until": until})
 
     def plans(self) -> Plans:
         """The median seconds of each step in the last passes, by procedure."""

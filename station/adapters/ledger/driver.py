@@ -29,6 +29,7 @@ Values = Mapping[str, object]
 Statement = Select[*tuple[object, ...]] | Insert | Update
 Conversion = Callable[[object], object] | None
 NONE: Values = {}
+BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
 
 
 class Prepared:
@@ -107,6 +108,28 @@ class _Compiled:
         return [given[name] if convert is None else convert(given[name]) for name, convert in self.parameters]
 
 
+class Transaction:
+    """A transaction of the driver, for which SQLAlchemy takes as long as for a small unit of work. What SQLAlchemy itself executes joins it."""
+
+    def __init__(self, connection: Connection, before_commit: Callable[[Connection], None]) -> None:
+        self._connection = connection
+        self._before_commit = before_commit
+        execute_alone(connection, BEGIN_TO_WRITE)
+
+    def commit(self) -> None:
+        if (joined := self._connection.get_transaction()) is not None:
+            joined.commit()
+        else:
+            self._before_commit(self._connection)
+            self._connection.dialect.do_commit(self._connection.connection)
+
+    def rollback(self) -> None:
+        if (joined := self._connection.get_transaction()) is not None:
+            joined.rollback()
+        else:
+            execute_alone(self._connection, "ROLLBACK")
+
+
 class Savepoint:
     """A part of a transaction that can be undone alone. SQLAlchemy would compile two statements for each, as it numbers them."""
 
@@ -137,15 +160,20 @@ class Savepoint:
 
 def execute(connection: Connection, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
     """Carries out a statement in the connection's transaction, which it begins if there is none; raises SQLAlchemy's errors."""
-    if not connection.in_transaction():
+    raw = chain.driver(connection)
+    if not raw.in_transaction:
         connection.begin()
-    return execute_alone(connection, text, values)
+    return _executed(raw, text, values)
 
 
 def execute_alone(connection: Connection, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
     """The same, and begins nothing."""
+    return _executed(chain.driver(connection), text, values)
+
+
+def _executed(raw: sqlite3.Connection, text: str, values: Sequence[object]) -> sqlite3.Cursor:
     try:
-        return chain.driver(connection).execute(text, values)
+        return raw.execute(text, values)
     except sqlite3.Error as exc:  # its parameters may be secret, and stay out of the message
         raise DBAPIError.instance(text, None, exc, sqlite3.Error, hide_parameters=True, dialect=_DIALECT) from exc
 

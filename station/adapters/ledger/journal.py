@@ -105,7 +105,7 @@ class AttemptJournal:
         traced: Traced,
         quarantine_after: int,
         clock: Clock,
-        started_at: datetime,
+        begun: Sum,
         custody: Custody,
         pairing: PairingKey,
         vault: Vault,
@@ -119,7 +119,9 @@ class AttemptJournal:
         self._traced = traced
         self._quarantine_after = quarantine_after
         self._clock = clock
-        self._sum = self._written = Sum(started_at, started_at)  # `_written` without the events in `_held`
+        self._sum = self._written = begun  # `_written` without the events in `_held`
+        self._started = begun.attempt.phase
+        """The step whose start was recorded with the attempt's, until its body begins; `STARTED` if none was."""
         self._held: list[Entry] = []
         self._custody = custody
         self._pairing = pairing
@@ -151,7 +153,10 @@ class AttemptJournal:
 
         A body that raises leaves the step open.
         """
-        await self._append(StepStarted(phase), *intents)
+        events = intents if phase is self._started else (StepStarted(phase), *intents)
+        self._started = Phase.STARTED
+        if events:
+            await self._append(*events)
         log.info("step.started", step=phase.value)
         began = time.monotonic()
         yield

@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from station.adapters.ledger import label_prints, lots, sqlite, tables
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import AFTER, Disposition
 from station.domain.identity import LIFE, IdentityState
@@ -20,6 +21,8 @@ _request, _certificate, _spare = tables.pki_request, tables.certificate, tables.
 _IN_WORK = [state.value for state in LIFE if state is not IdentityState.PASSED]
 _WITH_DAC = [state.value for state in LIFE[LIFE.index(IdentityState.CERTIFIED) :]]
 
+_OPEN = Prepared(select(_lot.c.name).where(_lot.c.state == LotState.OPEN.value))
+_NEWEST = Prepared(select(tables.lot_event.c.lot).order_by(tables.lot_event.c.id.desc()).limit(1))
 
 # A sample is not counted in its lot; a scrapped one is burned like others.
 _SAMPLE = is_sample(_identity.c.uid) & (_identity.c.state != IdentityState.BURNED.value)
@@ -96,16 +99,18 @@ def records(connection: Connection) -> list[LotRecord]:
 def standing(path: Path) -> Standing | None:
     """The open lot, or the one that was paused or closed last; None in a ledger that never had a work order."""
     with sqlite.reading(path) as connection, connection.begin():
-        name = connection.scalar(select(_lot.c.name).where(_lot.c.state == LotState.OPEN.value))
-        if name is None:
-            event = tables.lot_event
-            name = connection.scalar(select(event.c.lot).order_by(event.c.id.desc()).limit(1))
-        if name is None or (lot := _record(connection, name)) is None:
-            return None
-        assert lot.planned is not None
-        assert lot.size is not None
-        numbers = lot.size - lots.next_index(connection, name)
-        return Standing(lot, Left(name, lot.planned, lot.planned - lot.passed - lot.in_work, numbers))
+        return standing_in(connection)
+
+
+def standing_in(connection: Connection) -> Standing | None:
+    """The same, of one moment with what else is read in this transaction."""
+    name = _OPEN.scalar(str, connection) or _NEWEST.scalar(str, connection)
+    if name is None or (lot := _record(connection, name)) is None:
+        return None
+    assert lot.planned is not None
+    assert lot.size is not None
+    numbers = lot.size - lots.next_index(connection, name)
+    return Standing(lot, Left(name, lot.planned, lot.planned - lot.passed - lot.in_work, numbers))
 
 
 def deeds(path: Path, lot: str) -> list[LotDeed]:

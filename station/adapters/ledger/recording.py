@@ -155,15 +155,13 @@ def begin(connection: Connection) -> None:
 
 def listen(connection: Connection) -> None:
     """Has the lines written before each commit of the connection's engine."""
-
-    @event.listens_for(connection.engine, "commit")
-    def _(committing: Connection) -> None:
-        if "recorded" in committing.info:
-            follow(committing)
+    event.listen(connection.engine, "commit", follow)
 
 
 def follow(connection: Connection) -> None:
-    """Writes the lines of the rows that this transaction has written so far."""
+    """Writes the lines of the rows that this transaction has written so far, if the connection keeps the chain."""
+    if "recorded" not in connection.info:
+        return
     raw = chain.driver(connection)
     touched: list[tuple[str, Key]] = raw.execute("SELECT name, key FROM temp.touched ORDER BY number").fetchall()
     if not touched:

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from station.adapters.ledger import driver, recording, schema, scrubbing
+from station.adapters.ledger import chain, driver, recording, schema, scrubbing
 from station.adapters.ledger.register import folder_for
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.troubles import is_held, unavailable
@@ -60,7 +60,7 @@ def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = Non
             if gate is not None:
                 gate.before()
             stack.enter_context(_held_itself(path))
-            engine = _engine(path, "rw", begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+            engine = _engine(path, "rw", begin=driver.BEGIN_TO_WRITE, pragmas=_PRAGMAS)
 
             def prepare(opened: Connection) -> None:
                 if gate is not None:
@@ -132,7 +132,8 @@ def _engine(path: Path, mode: str, *, begin: str, pragmas: tuple[str, ...]) -> E
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        driver.execute_alone(connection, begin)
+        if not chain.driver(connection).in_transaction:  # else it joins the writer's
+            driver.execute_alone(connection, begin)
 
     return engine
 

@@ -20,9 +20,9 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from station.adapters.ledger import scrubbing, soundness
+from station.adapters.ledger import recording, scrubbing, soundness
 from station.adapters.ledger.commit_times import CommitTimes
-from station.adapters.ledger.driver import Savepoint
+from station.adapters.ledger.driver import Savepoint, Transaction
 from station.adapters.ledger.troubles import mends_itself, unavailable
 from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
@@ -208,12 +208,13 @@ class Writer:
                 return
 
     def _carry_out(self, group: Sequence[_Waiting]) -> None:
-        with self._connection.begin() as transaction:
-            if len(group) == 1:
-                group[0].run(self._connection, transaction)
-            else:
-                for unit in group:
-                    unit.run(self._connection, Savepoint(self._connection))
+        transaction = Transaction(self._connection, recording.follow)
+        if len(group) == 1:
+            group[0].run(self._connection, transaction)
+        else:
+            for unit in group:
+                unit.run(self._connection, Savepoint(self._connection))
+            transaction.commit()
 
     def _undo(self) -> None:
         """Rolls back after a failed COMMIT, since SQLAlchemy does not, and goes on with the old transaction."""

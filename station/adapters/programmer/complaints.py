@@ -4,6 +4,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from station.faults import Fault
 from station.faults.line import FlashLoaderMissing, ProgrammerMissing, StackImageRefused
@@ -104,8 +105,17 @@ _ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
 
 
 def is_complaint(text: str) -> bool:
+    """Whether the line is an error's. All boards print most lines alike, so the judgement of those is remembered."""
     said = text.lower()
+    return _is_complaint_anew(said) if "byte" in said or "0x" in said else _is_complaint(said)
+
+
+def _is_complaint_anew(said: str) -> bool:
+    """The same for a line in lower case that may show a board's memory, which is not kept."""
     return bool(_KNOWN.search(said) or (_SUSPECT.search(said) and not _HARMLESS.match(said)))
+
+
+_is_complaint = lru_cache(maxsize=256)(_is_complaint_anew)
 
 
 def goes_on(complaint: str) -> bool:
@@ -136,4 +146,6 @@ def never_ran(last_line: str, exit_status: int) -> Fault | None:
 
 def redacted(line: str) -> str:
     """The line without the bytes that a verification compared, since they may be factory data."""
-    return _BYTES_COMPARED.sub("(…)", line)[:LONGEST_SHOWN]
+    if "(" in line:
+        line = _BYTES_COMPARED.sub("(…)", line)
+    return line[:LONGEST_SHOWN]

@@ -42,7 +42,8 @@ class CubeProgrammer:
         Reads the agent's record last, since on a read-protected board that read ends the run.
         """
         record = ("-r32", f"0x{RECORD_HEAD.address:08X}", str(RECORD_HEAD.size))
-        async with self._probe.connected(("mode=HOTPLUG",), ("-ob", "displ", *record)) as run:
+        arguments = ("-ob", "displ", *record)
+        async with self._probe.connected(("mode=HOTPLUG",), arguments, lambda by: by.connect_within) as run:
             await run.until_end(run.deadlines.connect_within)
             target = run.transcript.identified(run.fault)
         self._probe.board = target.uid
@@ -72,7 +73,7 @@ class CubeProgrammer:
     async def _locked(self, lock: Lock, uid: UID) -> LockUnproven | None:
         """The first option byte that was read back with another value than the intended one."""
         wanted = [f"{name}=0x{value:X}" for name, value in lock.option_bytes.items()]
-        async with self._probe.connected(UNDER_RESET, ("-ob", *wanted)) as run:
+        async with self._probe.connected(UNDER_RESET, ("-ob", *wanted), lambda by: by.option_bytes_within) as run:
             await run.until_end(run.deadlines.option_bytes_within)
         try:
             target = await self.identify()

@@ -52,7 +52,7 @@ class FUS:
             arguments = (*_option_bytes(FUS_BOOT), "-startfus", *upgrade)
             within = self._deadlines.upgrade_within
             try:
-                async with self._probe.connected(UNDER_RESET, arguments) as run:
+                async with self._probe.connected(UNDER_RESET, arguments, lambda _: within) as run:
                     try:
                         await run.until_end(within, idle_within=within)  # the programmer prints nothing while FUS works
                     except ProgrammerUnproven as unproven:
@@ -86,9 +86,9 @@ class FUS:
         Only the values read back count: the first run loses the board for a moment, and may report an error for that.
         """
         within = self._deadlines.option_bytes_within
-        async with self._probe.connected(UNDER_RESET, _option_bytes(APPLICATION_BOOT)) as run:
+        async with self._probe.connected(UNDER_RESET, _option_bytes(APPLICATION_BOOT), lambda _: within) as run:
             await run.until_end(within)
-        async with self._probe.connected(UNDER_RESET, ("-ob", "displ")) as run:
+        async with self._probe.connected(UNDER_RESET, ("-ob", "displ"), lambda _: within) as run:
             await run.until_end(within)
         if run.fault is not None:
             raise run.fault
@@ -108,7 +108,7 @@ class FUS:
 
         A board that was lost after its option bytes were set may be back: the next connection shows it.
         """
-        async with self._probe.connected(UNDER_RESET, arguments) as run:
+        async with self._probe.connected(UNDER_RESET, arguments, lambda _: within) as run:
             try:
                 await run.until_end(within)
             except ProgrammerStuck as stuck:

@@ -41,9 +41,13 @@ async def invoked(probe: Probe, actions: Sequence[Action], unerased: Unerased | 
         loader = ("-el", str(probe.installation.external_loader)) if external else ()
         async with AsyncExitStack() as stack:
 
-            async def start(arguments: Sequence[str]) -> Run:
+            async def start(options: Sequence[str], plan: Sequence[_Planned]) -> Run:
                 await stack.aclose()  # the run before, since a probe has one at a time
-                return await stack.enter_async_context(probe.connected(UNDER_RESET, (*loader, *arguments, "-rst")))
+                arguments = (*loader, *options, *chain.from_iterable(each.arguments for each in plan), "-rst")
+                connecting = probe.connected(
+                    UNDER_RESET, arguments, lambda by: sum(by.of(each.action) for each in plan)
+                )
+                return await stack.enter_async_context(connecting)
 
             numbers = count(1)  # no file of a first run may be taken for one of the second
 
@@ -165,7 +169,7 @@ class _Progress:
     def __init__(
         self,
         plan: Sequence[_Planned],
-        start: Callable[[Sequence[str]], Awaitable[Run]],
+        start: Callable[[Sequence[str], Sequence[_Planned]], Awaitable[Run]],
         traffic: Traffic | None,
         *,
         erased: bool,
@@ -198,7 +202,7 @@ class _Progress:
     async def until_end(self) -> None:
         """Waits for the end of the run, since a transfer that is stopped may leave the probe wedged."""
         if self._run is not None:
-            await self._run.until_end(sum(self._run.deadlines.of(planned.action) for planned in self._plan))
+            await self._run.until_end(sum(self._run.deadlines.of(each.action) for each in self._plan[self._awaited :]))
 
     async def _read(self, region: Region, *, meant: bytes | None = None) -> bytes:
         planned = await self._prove(region)
@@ -225,8 +229,7 @@ class _Progress:
         self._awaited += 1
         planned, last = self._plan[number], self._awaited == len(self._plan)
         if self._run is None:
-            options = () if self._erased else SKIP_ERASE
-            self._run = await self._start((*options, *chain.from_iterable(each.arguments for each in self._plan)))
+            self._run = await self._start(() if self._erased else SKIP_ERASE, self._plan)
         run = self._run
         transcript = run.transcript
         transcript.check_connected()

@@ -55,7 +55,7 @@ _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 def is_memory_dump(line: str) -> bool:
     """Whether the line shows memory other than the UID and the version words."""
     text = line.strip()
-    place = _PLACE.match(text)
+    place = _PLACE.match(text) if text.startswith("0") else None
     return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
 
 
@@ -97,6 +97,8 @@ class Transcript:
         self.probes = set[str]()  # the serial numbers in its headers
         self.header: dict[str, str] = {}
         self.words: dict[int, bytes] = {}
+        self.uid: UID | None = None
+        """The board's UID, once it has been read."""
         self.option_bytes: dict[str, int] = {}
         self.items: list[FileWritten | MemoryRead] = []
         self.facts = set[str]()  # names of the sentences seen; "reset" counts only after all items so far
@@ -121,7 +123,7 @@ class Transcript:
         elif named and (value := _VALUE.match(named[1])):
             self.option_bytes[named[0]] = int(value[1], 16)
         elif memory := _memory_in(text):
-            self.words.update([memory])
+            self._take_memory(*memory)
         elif said := _SENTENCE.search(text.lower()):
             self._sentence(said)
 
@@ -151,12 +153,6 @@ class Transcript:
         return round(float(f"{volts[1]}.{volts[2]}") * 1000) if volts else None
 
     @property
-    def uid(self) -> UID | None:
-        """The board's UID; None until it has been read."""
-        read = self.words.get(UID_ADDRESS, b"")
-        return UID(read) if len(read) == UID_SIZE else None
-
-    @property
     def kept_out(self) -> bool:
         """Whether the displayed option bytes protect the flash from the debug port."""
         return self.option_bytes.get("RDP", RDP_LEVEL_0) != RDP_LEVEL_0
@@ -164,14 +160,14 @@ class Transcript:
     def check_probe(self, asked: str) -> None:
         """Raises `ProbeWrong` once a header names another probe, and refuses a connection whose header names none."""
         for named in self.probes:
-            if named.casefold() != asked.casefold():  # versions and hosts differ in capitals
+            if named != asked and named.casefold() != asked.casefold():  # versions and hosts differ in capitals
                 raise ProbeWrong(asked, named[:LONGEST_SERIAL_NUMBER])
         if self.connected and not self.probes:
             raise ProgrammerUnproven("connection", "ST-LINK SN")
 
     def check_board(self, expected: UID | None) -> None:
         """Raises `BoardExchanged` once another UID than the expected one has been read."""
-        if expected is not None and self.uid is not None and self.uid != expected:
+        if self.uid is not None and expected is not None and self.uid != expected:
             raise BoardExchanged(str(expected), str(self.uid))
 
     def fault(self, probe: str, exit_status: int) -> Fault | None:
@@ -273,6 +269,11 @@ class Transcript:
             case _:
                 return name in _SAYS_NOTHING
         return True
+
+    def _take_memory(self, address: int, words: bytes) -> None:
+        self.words[address] = words
+        if address == UID_ADDRESS:
+            self.uid = UID(words) if len(words) == UID_SIZE else None
 
     def _begin(self, item: FileWritten | MemoryRead) -> None:
         if self.items and replace(self.items[-1], address=None) == item:

@@ -2,19 +2,22 @@
 """Locks on slots and probes: lock files that all stations of a machine share.
 
 The programmer inherits the descriptor of its probe's lock, so that a programmer which outlives its daemon keeps the
-lock. The next daemon then waits for that programmer, instead of starting a second one at the same probe.
+lock. The next daemon then waits for that programmer, instead of starting a second one at the same probe, and ends it
+when it has had as long as its own daemon would have given it.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import structlog
 
-from station.adapters.system import file_lock
+from station.adapters.system import file_lock, outlived
+from station.adapters.system.child import Patience
 from station.adapters.system.file_lock import LockHeld
 from station.domain.usb_port import one_spelling
 from station.faults.line import SlotTaken
@@ -26,14 +29,21 @@ log = structlog.get_logger()
 _LOOK_EVERY = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long whoever has a probe's lock is waited for, in seconds."""
+
+    within: float
+    """For a program that no station has left behind."""
+    patience: Patience = Patience()  # noqa: RUF009  frozen
+    """With a programmer that has outlived its daemon, and has had as long as that would have given it."""
+
+
 @asynccontextmanager
-async def held(folder: Path, probe: str, within: float) -> AsyncIterator[int]:
-    """Holds this probe's lock for the block, as a descriptor to be inherited; raises `ProbeBusy` after `within` seconds."""
+async def held(folder: Path, probe: str, waiting: Waiting) -> AsyncIterator[int]:
+    """Holds this probe's lock for the block, as a descriptor to be inherited; raises `ProbeBusy`."""
     path = folder / f"{probe}.lock"
-    descriptor = _try(path)
-    if descriptor is None:
-        log.warning("probe.awaited", probe=probe, seconds=within)
-        descriptor = await _wait(path, probe, within)
+    descriptor = await _awaited(path, probe, waiting)
     try:
         yield descriptor
     finally:
@@ -85,13 +95,28 @@ def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
         claims.give_up()
 
 
-async def _wait(path: Path, probe: str, within: float) -> int:
-    try:
-        async with asyncio.timeout(within):
-            while (descriptor := _try(path)) is None:  # noqa: ASYNC110  no event reports the end of a lock
-                await asyncio.sleep(_LOOK_EVERY)
-    except TimeoutError as exc:
-        raise ProbeBusy(probe) from exc
+async def _awaited(path: Path, probe: str, waiting: Waiting) -> int:
+    while (descriptor := _try(path)) is None:
+        programmers = await asyncio.to_thread(outlived.holding, path)
+        seconds = max((each.seconds_left for each in programmers), default=waiting.within)
+        log.warning("probe.awaited", probe=probe, seconds=round(seconds, 1))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await _unlocked(path)
+        if not programmers and not await asyncio.to_thread(
+            outlived.holding, path
+        ):  # its station may have ended meanwhile
+            raise ProbeBusy(probe)
+        for programmer in programmers:
+            log.warning("probe.freed", probe=probe, pid=programmer.pid, seconds=round(programmer.age, 1))
+            if not await programmer.end(waiting.patience):
+                raise ProbeBusy(probe)
+    return descriptor
+
+
+async def _unlocked(path: Path) -> int:
+    while (descriptor := _try(path)) is None:  # noqa: ASYNC110  no event reports the end of a lock
+        await asyncio.sleep(_LOOK_EVERY)
     return descriptor
 
 

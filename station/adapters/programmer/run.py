@@ -53,7 +53,7 @@ class Deadlines:
     option_bytes_within: float = 30.0
     start_within: float = 30.0  # of FUS, or of the wireless stack
     upgrade_within: float = 180.0  # of the wireless stack: 40 seconds as a rule, and it may hang
-    probe_within: float = 60.0  # for a programmer that outlived its daemon
+    probe_within: float = 60.0  # for another program that uses the probe
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
     output: Budget = Budget()  # noqa: RUF009  the same; not seconds, but it also ends a run
@@ -89,6 +89,7 @@ class Start(Protocol):
         patience: Patience,
         inherited: Sequence[int],
         budget: Budget,
+        longest: float,
     ) -> AbstractAsyncContextManager[Process]: ...
 
 
@@ -148,9 +149,12 @@ class Probe:
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())
 
     @asynccontextmanager
-    async def connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["Run"]:
+    async def connected(
+        self, mode: Sequence[str], arguments: Sequence[str], within: Callable[[Deadlines], float]
+    ) -> AsyncIterator["Run"]:
         """A process that has connected to the target. Connection failures that may be transient are tried again.
 
+        `within`: the seconds that the block takes at most by these deadlines, all its waiting together.
         Every run reads the board's UID before its other actions. A header of another probe, or the UID of another
         board, raises a fault as soon as its line is read, here or later in the block, and ends the process.
         """
@@ -159,7 +163,8 @@ class Probe:
             for retries in count():
                 connect = ("-c", "port=SWD", f"sn={self.serial_number}", *mode, *options, "-q", *READ_UID)
                 deadlines = self._deadlines.slowed() if options else self._deadlines
-                async with self._started([str(self.installation.cli), *connect, *arguments], deadlines) as run:
+                command = [str(self.installation.cli), *connect, *arguments]
+                async with self._started(command, deadlines, deadlines.connect_within + within(deadlines)) as run:
                     if await run.connects():
                         yield run
                         return
@@ -179,11 +184,14 @@ class Probe:
         await asyncio.sleep(pauses[retries])
 
     @asynccontextmanager
-    async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["Run"]:
+    async def _started(self, command: Sequence[str], deadlines: Deadlines, longest: float) -> AsyncIterator["Run"]:
         recording = _Recording(command, self.traffic)
-        locks, within = self.installation.locks, deadlines.probe_within
+        waiting = probe_lock.Waiting(deadlines.probe_within, deadlines.patience)
         try:
-            async with probe_lock.held(locks, self.serial_number, within) as lock, AsyncExitStack() as stack:
+            async with (
+                probe_lock.held(self.installation.locks, self.serial_number, waiting) as lock,
+                AsyncExitStack() as stack,
+            ):
                 starting = self.installation.start(
                     command,
                     environment=self.installation.environment,
@@ -191,6 +199,7 @@ class Probe:
                     patience=self._deadlines.patience,
                     inherited=[lock],
                     budget=self._deadlines.output,
+                    longest=longest,
                 )
                 recording.end = "stopped at its start"
                 try:

@@ -20,6 +20,7 @@ import structlog
 
 from station.adapters.system import orphans
 from station.adapters.system.descriptors import Watched, readable
+from station.adapters.system.process import MARK
 
 log = structlog.get_logger()
 
@@ -134,17 +135,18 @@ class Child:
         budget: Budget = Budget(),
         reads: int = subprocess.DEVNULL,
         complains: int = subprocess.STDOUT,
+        longest: float | None = None,
     ) -> AsyncIterator[Self]:
         """Runs the command for the block; raises `OSError` where it cannot be started.
 
         It gets the descriptors `inherited`, and has `reads` as its standard input and `complains` as its standard error;
         the caller keeps and closes them all. A process that still runs at the block's end is interrupted, then
         terminated, then killed. Once `gone` is set, it is killed at once: the board is pulled, so a kill can harm
-        nothing.
+        nothing. `longest` are the seconds after which the caller ends it; a later station does so if this one is killed.
         """
         async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SPAWNING_AT_ONCE)):
             await asyncio.sleep(0)  # the last point where a cancellation leaves no process behind
-            child = cls(*_spawn(command, environment, inherited, reads, complains), budget)
+            child = cls(*_spawn(command, environment, inherited, reads, complains, longest), budget)
         try:
             yield child
         finally:
@@ -248,13 +250,18 @@ class Child:
 
 
 def _spawn(
-    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int], reads: int, complains: int
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    inherited: Sequence[int],
+    reads: int,
+    complains: int,
+    longest: float | None,
 ) -> tuple[subprocess.Popen[bytes], int, int, str]:
     """Starts the process.
 
     Returns it with two descriptors, one that becomes readable at its end and its output, and its mark.
     """
-    mark = orphans.new_mark()
+    mark = orphans.new_mark(longest)
     with ExitStack() as undo:
         output, printing = os.pipe()
         undo.callback(os.close, output)
@@ -264,7 +271,7 @@ def _spawn(
             # tables, which blocks the loop for 13 ms instead of 0.2.
             process = subprocess.Popen(
                 command,
-                env={**environment, orphans.MARK: mark} if mark else environment,
+                env={**environment, MARK: mark} if mark else environment,
                 stdin=reads,
                 stdout=printing,
                 stderr=complains,

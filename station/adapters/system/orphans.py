@@ -8,7 +8,6 @@ as long as another child may have started it.
 
 import ctypes
 import os
-import secrets
 import signal
 import sys
 import time
@@ -20,9 +19,10 @@ from typing import Self
 
 import structlog
 
+from station.adapters.system.process import Look, fresh_mark
+
 log = structlog.get_logger()
 
-MARK = "STATION_CHILD"
 GONE_WITHIN = 1.0  # seconds
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -59,9 +59,9 @@ def are_adopted() -> bool:
     return _adoption is not None
 
 
-def new_mark() -> str:
-    """The mark, as environment of the next child and of no other; empty where orphans are not adopted."""
-    return secrets.token_hex(8) if are_adopted() else ""
+def new_mark(longest: float | None) -> str:
+    """The mark, as environment of the next child and of no other; empty where orphans are not adopted. See `fresh_mark`."""
+    return fresh_mark(longest) if are_adopted() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Family:
     @property
     def began(self) -> int:
         """When the child was started, which is not reaped as long as its family is running."""
-        look = _Look.at(self.child)
+        look = Look.at(self.child)
         return look.began if look else 0
 
     def end(self) -> bool:
@@ -96,49 +96,8 @@ class Family:
             del _running[self.child]
         return _end_orphans(self) if self.mark else False
 
-    def has(self, process: "_Look") -> bool:
+    def has(self, process: "Look") -> bool:
         return self.child in {process.group, process.session} or self.pipe in process.pipes
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """The facts about a process in /proc."""
-
-    pid: int
-    dead: bool
-    group: int
-    session: int
-    began: int
-
-    @classmethod
-    def at(cls, pid: int) -> Self | None:
-        """None where there is no such process any more."""
-        try:
-            # proc(5): the second field is the name in parentheses; the name itself may contain blanks and parentheses.
-            _, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
-        except OSError:
-            return None
-        state, _, group, session, *more = rest.split()
-        return cls(pid, state == "Z", int(group), int(session), int(more[15]))
-
-    @property
-    def mark(self) -> str | None:
-        """None if the environment has no mark, or cannot be read."""
-        with suppress(OSError):
-            for variable in Path(f"/proc/{self.pid}/environ").read_bytes().split(b"\0"):
-                name, _, value = variable.partition(b"=")
-                if name == MARK.encode():
-                    return value.decode(errors="replace")
-        return None
-
-    @property
-    def pipes(self) -> set[str]:
-        found = set()
-        with suppress(OSError):
-            for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
-                with suppress(OSError):  # it was closed since the folder was listed
-                    found.add(os.readlink(descriptor))  # noqa: PTH115  a pipe's name is no path
-        return found
 
 
 def _adopt(value: int) -> str | None:
@@ -169,7 +128,7 @@ def _end_orphans(ended: Family | None) -> bool:
     for pid in _children():
         if pid in _running or pid in _adoption.children_before:
             continue
-        process = _Look.at(pid)
+        process = Look.at(pid)
         if process is None:
             continue
         if process.dead:
@@ -184,7 +143,7 @@ def _end_orphans(ended: Family | None) -> bool:
     return found
 
 
-def _is_left_behind(process: _Look, ended: Family | None) -> bool:
+def _is_left_behind(process: Look, ended: Family | None) -> bool:
     mark = process.mark
     if mark is not None:
         return all(mark != family.mark for family in _running.values())

@@ -22,6 +22,7 @@ from station.cli.consoles import say
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.options import LedgerOption, ReasonOption
 from station.cli.ledger.questions import counted
+from station.cli.ledger.time_stamps import AuthorityOption, authority_of
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.config.line import Config
@@ -59,15 +60,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    timestamp_ca: Annotated[
-        Path | None,
-        typer.Option(
-            "--timestamp-ca",
-            metavar="FILE",
-            help="The time-stamping authority's certificate in PEM, instead of the configuration's.",
-            show_default=False,
-        ),
-    ] = None,
+    timestamp_ca: AuthorityOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Compare every row with the chain, and the chain with its signed checkpoints; name whatever differs.
@@ -205,11 +198,7 @@ def _own_key(loaded: Config | None) -> bytes | None:
 
 
 def _authority(given: Path | None, loaded: Config | None) -> StampAuthority | None:
-    file = given or (None if loaded is None else loaded.audit.timestamp_ca)
-    try:
-        return None if file is None else StampAuthority.of(file)
-    except KeyUnusable as exc:
-        raise control.CommandRefused(str(exc)) from exc
+    return authority_of(given or (None if loaded is None else loaded.audit.timestamp_ca))
 
 
 def _stamp(signed: Signed, authority: StampAuthority | None) -> str:

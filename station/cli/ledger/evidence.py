@@ -2,6 +2,7 @@
 """`station lots evidence` and `station evidence`: writes all that proves a lot into one signed file, shows it, and verifies it."""
 
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from station.adapters.ledger import evidence_reader
+from station.adapters.ledger.timestamps import NotAStamp, StampAuthority
 from station.adapters.system import sbom
 from station.cli.consoles import say, say_json
 from station.cli.exit_codes import FAILED
@@ -19,10 +21,12 @@ from station.cli.ledger.evidence_members import Beside
 from station.cli.ledger.options import LedgerOption
 from station.cli.ledger.output import whole
 from station.cli.ledger.questions import JsonOption, counted
+from station.cli.ledger.time_stamps import AuthorityOption, authority_of
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.daemon import control
 from station.evidence import certificates, rows
+from station.evidence.findings import Stamped, StampRefused
 from station.evidence.form import AUDIT, BUNDLE, EXCEPTIONS, SBOM, NotABundle, fingerprint
 from station.evidence.reading import reading
 from station.evidence.verifying import Result, Trusted
@@ -113,6 +117,7 @@ def verify(
             "--chained", help="Refuse events without a line of the chain, which only a lot from before it has."
         ),
     ] = False,
+    timestamp_ca: AuthorityOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Verify a bundle by itself: signature, hashes, journal, certificates and counts. Needs neither ledger nor configuration.
@@ -120,7 +125,9 @@ def verify(
     Exits 1 when anything is not as it must be, and names it. Without --key the bundle may be signed by anybody: compare
     the key that is printed.
     """
-    trusted = Trusted([_key(each) for each in keys or []], dict(_root(paa) for paa in paas or []), chained)
+    authority = authority_of(timestamp_ca)
+    stamped = None if authority is None else _stamped_by(authority)
+    trusted = Trusted([_key(each) for each in keys or []], dict(_root(paa) for paa in paas or []), chained, stamped)
     result = judged(file, trusted)
     if json_wanted:
         say_json(_told(file, result, pinned=bool(keys)))
@@ -189,6 +196,16 @@ def _root(file: Path) -> tuple[bytes, Certificate]:
         return certificates.root(read_der(file, CERTIFICATE))
     except RuleBroken as broken:
         raise unusable(file, "", f"is no PAA: {broken.rule.name} {broken.reason}") from broken
+
+
+def _stamped_by(authority: StampAuthority) -> Stamped:
+    def stamped(statement: bytes, answer: bytes) -> datetime:
+        try:
+            return authority.check(statement, answer)
+        except NotAStamp as exc:
+            raise StampRefused(str(exc)) from exc
+
+    return stamped
 
 
 def _told(file: Path, result: Result, *, pinned: bool) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import uvloop
 
-from station.adapters.system import log_sinks, logs
+from station.adapters.system import allocator, log_sinks, logs
 from station.cli.config_path import config_path
 from station.cli.endings import exit_code
 from station.cli.privacy import keep_private
@@ -39,6 +39,7 @@ def main(config: Path | None) -> NoReturn:
 
 def serve(config: Path | None) -> None:
     """Serves the line until SIGTERM or Ctrl-C. Raises `ConfigurationInvalid`, and the faults that keep a line from opening."""
+    allocator.keep_memory_small()
     checked = partial(configuration.checked, config_path(config))
     loaded, recipe = asyncio.run(checked())
     keep_private()  # files that the programmer writes hold factory data

@@ -4,7 +4,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -113,7 +113,8 @@ class StationLedger:
     """What SQLite itself finds wrong in the file."""
 
     @classmethod
-    def read(cls, path: Path) -> "StationLedger":
+    def read(cls, path: Path, real: Callable[[float], float]) -> "StationLedger":
+        """`real` is the real time of a station's."""
         unfolded = _unfolded(path)  # before SQLite looks at it
         with closing(sqlite3.connect(address(path), uri=True)) as connection:
             connection.row_factory = sqlite3.Row
@@ -122,7 +123,10 @@ class StationLedger:
                 events[row["attempt_id"]].append(Event(row["type"], json.loads(row["body"])))
             return cls(
                 path,
-                [_attempt(row, events[row["id"]]) for row in connection.execute("SELECT * FROM attempt ORDER BY id")],
+                [
+                    _attempt(row, events[row["id"]], real)
+                    for row in connection.execute("SELECT * FROM attempt ORDER BY id")
+                ],
                 [
                     Identity(
                         row["uid"],
@@ -182,18 +186,18 @@ def _unfolded(path: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _attempt(row: sqlite3.Row, events: Sequence[Event]) -> Attempt:
+def _attempt(row: sqlite3.Row, events: Sequence[Event], real: Callable[[float], float]) -> Attempt:
     return Attempt(
         row["station"],
         row["id"],
         row["slot"],
         row["probe"],
         json.loads(row["images"]),
-        moment(row["started_at"]),
+        real(moment(row["started_at"])),
         row["uid"],
         row["verdict"],
         row["fault"],
-        None if row["ended_at"] is None else moment(row["ended_at"]),
+        None if row["ended_at"] is None else real(moment(row["ended_at"])),
         bool(row["laboratory"]),
         events,
     )

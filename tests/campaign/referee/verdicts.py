@@ -44,7 +44,7 @@ def proven(evidence: Evidence) -> Iterator[Violation]:
         if open_steps:
             yield Violation(Promise.PROVEN, f"{attempt.name} has passed with open steps: {', '.join(open_steps)}")
         board = evidence.by_uid.get(attempt.uid or "")
-        if board is None or evidence.story.clock_stepped:
+        if board is None:
             continue
         span = attempt.began - STAMPS, (attempt.ended or attempt.began) + STAMPS
         if not any(span[0] <= at <= span[1] for at in evidence.bench.runs.get(board.number, ())):
@@ -70,17 +70,16 @@ def explained(evidence: Evidence) -> Iterator[Violation]:
 def _causes(evidence: Evidence, attempt: Attempt) -> Iterator[bool]:
     """Whether each kind of cause was there. A fault of a board lasts; all else must have been near."""
     began, over = attempt.began - AROUND, (attempt.ended or attempt.began) + AROUND
-    stepped = evidence.story.clock_stepped
     boards = list(_boards(evidence, attempt))
     for board in boards:
-        yield any(at <= over or stepped for at, _ in evidence.bench.faults.get(board.number, ()))
-        yield any(_pulled_in(at, attempt) or stepped for at in evidence.bench.pulls.get(board.number, ()))
-        yield any(at <= over or stepped for at, _ in evidence.story.disturbed.get(board.number, ()))
+        yield any(at <= over for at, _ in evidence.bench.faults.get(board.number, ()))
+        yield any(_pulled_in(at, attempt) for at in evidence.bench.pulls.get(board.number, ()))
+        yield any(at <= over for at, _ in evidence.story.disturbed.get(board.number, ()))
     refused = {each.key for ledger in evidence.ledgers for each in ledger.spares}
     for key in attempt.texts("CSRReceived", "key"):
         yield key in refused
-        yield any(began <= at <= over or stepped for at in evidence.pki.disturbed.get(key, ()))
-    yield any((start <= over and end >= began) or stepped for start, end, _ in evidence.story.troubles)
+        yield any(began <= at <= over for at in evidence.pki.disturbed.get(key, ()))
+    yield any(start <= over and end >= began for start, end, _ in evidence.story.troubles)
     if not boards:  # nobody has seen which board it was
         yield any(began <= at <= over for faults in evidence.bench.faults.values() for at, _ in faults)
 
