@@ -21,6 +21,7 @@ EXTERNAL_PAGE = 256
 FACTORY_DATA_BLOCK = 16384  # the provisioning firmware rewrites all of it, and the station reads all of it back
 TRANSFER_OF_A_PAGE = 64e-6  # from the microcontroller to the QSPI flash
 CSR_BYTES, CERTIFICATES_BYTES, PROOF_BYTES = 280, 1000, 150  # on the UART, with the bytes of their frames
+WITNESS = 4096  # bytes of a file, read before and after a write without an erase
 FAST_UART = 92_160  # bytes a second at 921,600 baud
 READ_BACK_BYTES = 2_500  # factory data with certificates, when the board itself sends it
 CURVE_OPERATIONS = 3  # key generation, the CSR's signature, the proof of possession
@@ -67,13 +68,18 @@ class Constants:
         """The rest of the boot after the programmer has ended; its last action reset the board."""
         return self.boot - self.end_of_process
 
-    def internal(self, size: int) -> float:
-        erase = math.ceil(size / INTERNAL_PAGE) * self.erase_page
+    def internal(self, size: int, *, erased: bool = True) -> float:
+        erase = math.ceil(size / INTERNAL_PAGE) * self.erase_page if erased else 0.0
         return self.loader_into_ram + erase + size / 8 * self.program_double_word + size / self.write_rate
 
-    def external(self, size: int) -> float:
+    def external(self, size: int, *, erased: bool = True) -> float:
+        erase = self.erase_external_sector if erased else 0.0
         program = math.ceil(size / EXTERNAL_PAGE) * self.program_external_page
-        return self.loader_into_ram + self.erase_external_sector + program + size / self.write_rate
+        return self.loader_into_ram + erase + program + size / self.write_rate
+
+    def witness(self, size: int) -> float:
+        """The two reads that prove a write of this size without an erase; in double words, from the file's end."""
+        return 2 * self.readback(min(WITNESS, math.ceil(size / 8) * 8))
 
     def readback(self, size: int) -> float:
         return size / self.read_rate
@@ -98,21 +104,30 @@ PROFILES: Mapping[str, Constants] = {
 }
 
 
-def by_step(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False) -> dict[str, float]:
+def by_step(
+    constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, erased: bool = True
+) -> dict[str, float]:
     """The bound of each step of the procedure, in its order.
 
-    A step that shares an invocation ends when its own file is proven.
+    A step that shares an invocation ends when its own file is proven. A blank board that is not `erased` is spared the
+    erase for factory data and provisioner; the application is written over the provisioner, and erased as ever.
     """
     c = constants
+    witnesses = [0.0 if erased else c.witness(size) for size in (sizes.factory_data, sizes.provisioner)]
     verification = c.readback(sizes.application) if verified_in_full else c.fast_verification
     return {
         "recognise": c.invocation,
         "flash_data": c.start_of_process
         + c.connection
         + c.external_loader
-        + c.external(sizes.factory_data)
-        + c.readback(sizes.factory_data),
-        "flash_provisioner": c.internal(sizes.provisioner) + c.readback(sizes.provisioner) + c.reset + c.end_of_process,
+        + c.external(sizes.factory_data, erased=erased)
+        + c.readback(sizes.factory_data)
+        + witnesses[0],
+        "flash_provisioner": c.internal(sizes.provisioner, erased=erased)
+        + c.readback(sizes.provisioner)
+        + witnesses[1]
+        + c.reset
+        + c.end_of_process,
         "await_csr": c.after_exit + (CURVE_OPERATIONS - 1) * c.curve_operation + c.uart(CSR_BYTES),
         "relay_to_pki": c.pki,
         "deliver": c.uart(CERTIFICATES_BYTES + PROOF_BYTES) + c.rewrite + c.curve_operation,
@@ -126,9 +141,9 @@ def by_step(constants: Constants, sizes: Sizes, *, verified_in_full: bool = Fals
     }
 
 
-def of(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False) -> float:
+def of(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, erased: bool = True) -> float:
     """The bound of one board."""
-    return sum(by_step(constants, sizes, verified_in_full=verified_in_full).values())
+    return sum(by_step(constants, sizes, verified_in_full=verified_in_full, erased=erased).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +178,7 @@ def next_cuts(constants: Constants, sizes: Sizes) -> list[Cut]:
         Cut(
             "no erase of pages that are blank (`--skipErase` on virgin parts)",
             bound - of(replace(c, erase_page=0.0), sizes),
-            "only a full verification detects a page that was not blank; used boards keep the erase",
+            "proven by reads before and after; while the provisioner is in flash, the application keeps its erase",
         ),
         Cut(
             "ST-LINK V3 instead of V2-1",

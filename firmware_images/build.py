@@ -40,6 +40,7 @@ FLAGS = [
     "-Wno-pedantic",
 ]
 LINKING = [*TARGET, "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--fatal-warnings"]
+IN_RAM = ["-Wl,--no-warn-rwx-segments"]  # code and data share one memory
 
 AGENT = ("agent", "certificate", "csr", "factory_data", "frames", "key", "scalar", "sha256")
 PORT = ("board", "clock", "flash", "mailbox", "pka", "qspi", "rng", "semaphore", "startup", "time", "uart")
@@ -50,6 +51,7 @@ class Image:
     name: str
     main: str
     secure: bool = False
+    ram: bool = False  # loaded into RAM by a probe and started there
 
 
 IMAGES = (
@@ -58,6 +60,8 @@ IMAGES = (
     Image("operational-stand-in", "operational"),
     Image("st-demonstration-flash", "demonstration"),
     Image("st-demonstration-secure", "demonstration", secure=True),
+    Image("provisioning-flash-ram", "provisioning", ram=True),
+    Image("provisioning-secure-ram", "provisioning", secure=True, ram=True),
 )
 
 
@@ -71,7 +75,7 @@ def build(image: Image, folder: Path) -> Path:
     """Compiles and links one image into a folder; returns its binary."""
     objects = []
     sources = [SOURCE / "agent" / f"{name}.c" for name in AGENT]
-    sources += [SOURCE / "ports/stm32wb55" / f"{name}.c" for name in PORT]
+    sources += [SOURCE / "ports/stm32wb55" / f"{name}.c" for name in (*PORT, *(["ram_start"] if image.ram else []))]
     sources += [SOURCE / "ports/stm32wb55/libc/string.c", SOURCE / "images" / f"{image.main}.c"]
     includes = [f"-I{SOURCE / part}" for part in ("agent", "ports/stm32wb55", "ports/stm32wb55/libc", "images")]
     for source in sources:
@@ -86,6 +90,7 @@ def build(image: Image, folder: Path) -> Path:
             mapped,
             *includes,
             f"-DAGENT_SECURE={int(image.secure)}",
+            f"-DPORT_IN_RAM={int(image.ram)}",
             "-c",
             source,
             "-o",
@@ -93,7 +98,8 @@ def build(image: Image, folder: Path) -> Path:
         )
         objects.append(made)
     linked = folder / f"{image.name}.elf"
-    run(COMPILER, *LINKING, f"-T{SOURCE / 'ports/stm32wb55/link.ld'}", *objects, "-lgcc", "-o", linked)
+    script = SOURCE / "ports/stm32wb55" / ("link-ram.ld" if image.ram else "link.ld")
+    run(COMPILER, *LINKING, *(IN_RAM if image.ram else []), f"-T{script}", *objects, "-lgcc", "-o", linked)
     binary = folder / f"{image.name}.bin"
     run(OBJCOPY, "-O", "binary", linked, binary)
     return binary

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Protocols through which procedure and slot use the adapters."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,8 +90,11 @@ class Traffic(Protocol):
     def run_left(self) -> None:
         """The station needs no more of the run; the process ended before, or is stopped now."""
 
-    def was_read(self, region: Region, content: bytes) -> None:
-        """The programmer's file with the content of a region of the board's memory."""
+    def was_read(self, region: Region, content: bytes, meant: bytes | None = None) -> None:
+        """The programmer's file with the content of a region of the board's memory.
+
+        `meant` is what a write without an erase shall leave there; such a region is read before and after it.
+        """
 
     def port_opened(self) -> None: ...
 
@@ -142,8 +145,14 @@ class Programmer(Protocol):
     async def identify(self) -> Target:
         """Connects without a reset, and reads the part, its UID, its protection and the agent's record."""
 
-    def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
-        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited."""
+    def invocation(
+        self, *actions: Write | Region, unerased: Callable[[Fault], Awaitable[None]] | None = None
+    ) -> AbstractAsyncContextManager[Invocation]:
+        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited.
+
+        With `unerased` the board's flash is taken for blank, and not erased. If a write then fails, `unerased` is called
+        with its fault, and a second run does everything again, with an erase.
+        """
 
     async def lock(self, lock: Lock, uid: UID) -> None:
         """Sets the option bytes of the board with this UID and reads them back in a second connection; raises `LockUnproven`."""

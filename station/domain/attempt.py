@@ -158,6 +158,14 @@ class FactoryDataWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteRepeated:
+    """A new board was taken for blank and not erased, and a write failed: the run is repeated with an erase. `fault` is its code."""
+
+    on_disk: ClassVar[OnDisk] = OnDisk("WriteRepeated", ("fault",))
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class CSRReceived:
     """`key` is the SHA-256 of the board's SubjectPublicKeyInfo, in hexadecimal."""
 
@@ -232,6 +240,7 @@ Record = (
     | ProcedureChosen
     | CoprocessorReady
     | FactoryDataWritten
+    | WriteRepeated
     | CSRReceived
     | CredentialsChosen
     | CredentialsDelivered

@@ -23,6 +23,13 @@ class Verify(StrEnum):
     FAST = "fast"
 
 
+class Erase(StrEnum):
+    """Which writes erase their pages first: all, or not those onto a new board, whose pages should be blank."""
+
+    ALWAYS = "always"
+    AS_NEEDED = "as-needed"
+
+
 class Trust(StrEnum):
     """Whether test VIDs, test PAAs and the test CD key are allowed."""
 

@@ -29,6 +29,7 @@ from station.domain.attempt import (
     StepStarted,
     UnitIdentified,
     Voided,
+    WriteRepeated,
 )
 
 
@@ -62,12 +63,13 @@ TRANSITIONS: Mapping[Phase, Row] = {
     Phase.COPROCESSOR: _row(Phase.FLASH_DATA, records=[CoprocessorReady]),
     Phase.FLASH_DATA: _row(
         Phase.FLASH_PROVISIONER,
-        records=[FactoryDataWritten],
+        records=[FactoryDataWritten, WriteRepeated],
         laboratory=[Phase.FLASH_OPERATIONAL, Phase.CONFIRM],  # reconfigured, with and without firmware
     ),
     Phase.FLASH_PROVISIONER: _row(
         Phase.AWAIT_CSR,
         Phase.DELIVER,  # by a partner
+        records=[WriteRepeated],
     ),
     Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
     Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),

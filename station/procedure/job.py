@@ -3,14 +3,19 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from station.domain.attempt import WriteRepeated
 from station.domain.identity import Identity
+from station.domain.product import Write
 from station.domain.target import UID, Target
 from station.factory_data.flash import Flash
-from station.interfaces import AttemptLedger, Authority, Bench, Programmer, Route
+from station.faults import Fault
+from station.interfaces import AttemptLedger, Authority, Bench, Invocation, Programmer, Route
 from station.link.messages import NONCE_SIZE
+from station.recipe import checks
 from station.recipe.recipe import Recipe
 
 
@@ -59,3 +64,12 @@ class Job:
     @property
     def programmer(self) -> Programmer:
         return self.bench.programmer
+
+    def flashing(self, unit: Recognised, *writes: Write) -> AbstractAsyncContextManager[Invocation]:
+        """One run that writes to the board; without an erase if the board is taken for blank, and again with one if that fails."""
+        sample = self.ledger.attempt.laboratory
+        blank = not sample and checks.may_be_blank(self.recipe, unit.target, unit.identity)
+        return self.programmer.invocation(*writes, unerased=self._write_repeated if blank else None)
+
+    async def _write_repeated(self, fault: Fault) -> None:
+        await self.ledger.record(WriteRepeated(fault.code))

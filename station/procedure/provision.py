@@ -54,7 +54,7 @@ async def provision(job: Job, unit: Recognised) -> None:
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
     async with job.bench.board() as board:  # open the port before the reset, since the firmware then speaks at once
-        async with job.programmer.invocation(factory_data, provisioner) as programmer:
+        async with job.flashing(unit, factory_data, provisioner) as programmer:
             async with job.ledger.step(Phase.FLASH_DATA, FactoryDataWritten()):
                 await programmer.written(factory_data)
 

@@ -27,7 +27,7 @@ async def provision_by_partner(job: Job, unit: Recognised) -> None:
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
     async with job.bench.partner(job.recipe) as partner:
-        async with job.programmer.invocation(factory_data, provisioner) as programmer:
+        async with job.flashing(unit, factory_data, provisioner) as programmer:
             async with job.ledger.step(Phase.FLASH_DATA, FactoryDataWritten()):
                 await programmer.written(factory_data)
 

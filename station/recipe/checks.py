@@ -8,6 +8,7 @@ from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import Identity
 from station.domain.product import (
     WB55_DEVICE_ID,
+    Erase,
     KeyStorage,
     PresentedIdentity,
     Trust,
@@ -172,6 +173,16 @@ def may_be_certified(recipe: Recipe, identity: Identity) -> bool:
     """Whether the board may hold a certificate: the ledger has one, or a partner may have delivered one in an earlier attempt."""
     may_be_delivered = isinstance(recipe.certification, Delivery) and identity.attempts > 1
     return identity.credentials is not None or may_be_delivered
+
+
+def may_be_blank(recipe: Recipe, target: Target, identity: Identity) -> bool:
+    """Whether the recipe spares a board like this its erase: nothing is known to have been written to it.
+
+    This ledger meets it for the first time, and it holds no key of an agent. An upgrade of the coprocessor would have
+    overwritten the application's first pages. None of this proves that the board is blank.
+    """
+    spared = recipe.erase is Erase.AS_NEEDED and recipe.given is None and recipe.wireless_stack is None
+    return spared and identity.attempts == 1 and not identity.may_have_key and target.agent_key is None
 
 
 def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:

@@ -14,6 +14,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import GivenIdentity, Lot
 from station.domain.product import (
     CommonName,
+    Erase,
     Flashable,
     Image,
     KeyStorage,
@@ -92,6 +93,7 @@ class Recipe:
     dac_vendor_id: int | None = None
     dac_product_id: int | None = None
     label: LabelPlan | None = None
+    erase: Erase = Erase.ALWAYS
 
     @property
     def dac_names(self) -> tuple[int, int]:

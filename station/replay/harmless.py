@@ -6,7 +6,7 @@ from pathlib import PurePath
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
 from station.domain.target import Region
-from station.factory_data.flash import Damaged, Empty, read_back
+from station.factory_data.flash import ERASED, Damaged, Empty, read_back
 from station.factory_data.flat_tlv import SECRET, FactoryData, Tag
 from station.link import operational
 from station.link.frames import FrameReader, Noise
@@ -41,6 +41,13 @@ def stream(data: bytes) -> bytes:
 def _is_answer(raw: bytes) -> bool:
     frames = FrameReader().feed(raw + b"\0")
     return len(frames) == 1 and not isinstance(frames[0], Noise) and frames[0][0] in _ANSWERS
+
+
+def witness(content: bytes, meant: bytes) -> dict[str, object]:
+    """Memory that a write without an erase was to change: it may be factory data, so only whether it is blank, or as written."""
+    if content == meant:
+        return {"form": "written"}
+    return {"form": "erased"} if content == bytes([ERASED]) * len(meant) else {"form": "damaged"}
 
 
 def block(

@@ -30,6 +30,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity
 from station.domain.past import Past
 from station.domain.target import UID, Target
+from station.factory_data.flash import ERASED
 from station.faults.slot import TTYLost
 from station.interfaces import Board, Partner
 from station.recipe.recipe import Recipe
@@ -125,12 +126,27 @@ class Player:
         """Makes the files into which the run read the board's memory."""
         asked = [(int(command[at + 1], 16), Path(command[at + 3])) for at, each in enumerate(command) if each == "-u"]
         for read in run.reads:
-            content, size = read["content"], read["size"]
-            path = next((path for address, path in asked if address == read["address"]), None)
-            if path is not None and isinstance(content, Mapping) and isinstance(size, int):
-                if not 0 <= size <= LARGEST_READ:
-                    raise EntryInvalid(f"a read-back of {size} bytes")
-                path.write_bytes(content_of(content, size, self.recipe, self.identity))
+            content, size, address = read["content"], read["size"], read["address"]
+            place = next((place for place in asked if place[0] == address), None)
+            if place is None or not isinstance(content, Mapping) or not isinstance(size, int):
+                continue
+            if not 0 <= size <= LARGEST_READ:
+                raise EntryInvalid(f"a read-back of {size} bytes")
+            asked.remove(place)  # the same region may be read again, after a write
+            if content == {"form": "written"}:
+                place[1].write_bytes(_as_written(command, place[0], size))
+            else:
+                place[1].write_bytes(content_of(content, size, self.recipe, self.identity))
+
+
+def _as_written(command: Sequence[str], address: int, size: int) -> bytes:
+    """The bytes that the run's own files have for this address; of a file that ends there, and blank flash behind it."""
+    for at, each in enumerate(command):
+        if each == "-d":
+            offset, content = address - int(command[at + 2], 16), Path(command[at + 1]).read_bytes()
+            if 0 <= offset < len(content):
+                return content[offset : offset + size].ljust(size, bytes([ERASED]))
+    raise EntryInvalid("a read of memory that no file was written to")
 
 
 class PlayedProcess:

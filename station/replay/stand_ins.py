@@ -13,6 +13,7 @@ from station.domain.identity import Identity
 from station.factory_data import flat_tlv
 from station.factory_data.flash import ERASED
 from station.factory_data.flat_tlv import FactoryData, Tag
+from station.matter.onboarding.passcode import Passcode
 from station.recipe import unit_builder
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Recipe
@@ -35,12 +36,14 @@ class StoodIn(Credentials):
 class StandInCommissioner(Commissioner):
     """Takes `KEY` for the key of any certificate; everything else it judges itself."""
 
-    def check(self, data: FactoryData, at: datetime, *, key_in_flash: bool | None = None) -> Credentials:
+    def check(
+        self, data: FactoryData, at: datetime, *, key_in_flash: bool | None = None, label: Passcode | None = None
+    ) -> Credentials:
         if data.octets(Tag.DEVICE_ATTESTATION_PRIV_KEY) == KEY and key_in_flash is not False:
             records = dict(data.records)
             del records[Tag.DEVICE_ATTESTATION_PRIV_KEY]
             data, key_in_flash = FactoryData(records), None
-        found = Commissioner.check(self, data, at, key_in_flash=key_in_flash)
+        found = Commissioner.check(self, data, at, key_in_flash=key_in_flash, label=label)
         return StoodIn(found.dac, found.pai)
 
 

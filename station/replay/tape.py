@@ -111,10 +111,14 @@ class Tape:
     def run_left(self) -> None:
         self._run = None
 
-    def was_read(self, region: Region, content: bytes) -> None:
-        if not self._cut(len(self._reads) >= MOST_READS):
-            entry = self.told("read", address=region.address, size=region.size)
+    def was_read(self, region: Region, content: bytes, meant: bytes | None = None) -> None:
+        if self._cut(len(self._reads) >= MOST_READS):
+            return
+        entry = self.told("read", address=region.address, size=region.size)
+        if meant is None:
             self._reads.append((entry, region, content))
+        else:
+            entry["content"] = harmless.witness(content, meant)
 
     def port_opened(self) -> None:
         self._hear()

@@ -48,6 +48,14 @@ def test_verification_in_full_reads_the_application_back() -> None:
     assert longer == pytest.approx(479_006 / 125_000 - 0.15)
 
 
+def test_a_board_that_is_not_erased_saves_the_provisioners_pages_and_reads_its_witnesses() -> None:
+    """A sector of 130 ms and twelve pages of 22 ms, for twice 1,600 and twice 4,096 bytes at 125 kB a second."""
+    saved = bound.of(PROFILES[DEFAULT], PLAN) - bound.of(PROFILES[DEFAULT], PLAN, erased=False)
+    assert saved == pytest.approx(0.130 + 12 * 0.022 - 2 * (1_600 + 4_096) / 125_000)
+    steps, spared = (bound.by_step(PROFILES[DEFAULT], PLAN, erased=erased) for erased in (True, False))
+    assert {name for name, seconds in steps.items() if spared[name] != seconds} == {"flash_data", "flash_provisioner"}
+
+
 def test_the_next_cuts_come_dearest_first() -> None:
     """The greatest saving comes first; each saves some time and never the whole cycle."""
     saved = [cut.seconds for cut in bound.next_cuts(PROFILES[DEFAULT], PLAN)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from station.adapters.programmer.evidence import FileWritten, MemoryRead, lacking_in
+from station.adapters.programmer.evidence import BLANK, FileWritten, MemoryRead, Witness, lacking_in
 from station.adapters.programmer.fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
 from station.adapters.programmer.output import Transcript
 from station.domain.coprocessor import CoprocessorVersions
@@ -16,12 +16,25 @@ from station.domain.product import Verify, Write
 from station.domain.target import Region, differing
 from station.faults import Fault, UnitFault
 from station.faults.slot import ProgrammerFailed, ProgrammerUnproven
-from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
+from station.faults.unit import BootNotRestored, FlashMismatch, FlashWriteFailed, FUSNotReady, StackNotStarted
 from tests.builders.transcripts import BOARD, DATA, FOLDER, IMAGE, PROBE, probe_of
 
 READ = Region(0x901C0000, 0x4000)
+UNERASED = "-unerased"  # ends the name of a request that writes without an erase
+AGAIN = "again"  # the station repeats the writes, with an erase
+
+
+def _witnessed(name: str, write: Write) -> list[tuple[str, Write | Region]]:
+    """A write without an erase, between the two reads of its witness."""
+    witness = Witness.of(write)
+    assert witness is not None
+    return [("", witness.region), (name, write), ("", witness.region)]
+
+
 ACTIONS: dict[str, list[tuple[str, Write | Region]]] = {
     "data-and-image": [("factory-data.bin", DATA), ("provisioning.bin", IMAGE)],
+    "image-unerased": _witnessed("provisioning.bin", IMAGE),
+    "data-and-image-unerased": [*_witnessed("factory-data.bin", DATA), *_witnessed("provisioning.bin", IMAGE)],
     "data": [("factory-data.bin", DATA)],
     "image": [("provisioning.bin", IMAGE)],
     "read": [("", READ)],
@@ -47,6 +60,21 @@ class Row:
     evidence: dict[str, str] = field(default_factory=dict)
     content: str = "records"
     probe: str = ""
+    witness: str = "written"
+
+    @property
+    def unerased(self) -> bool:
+        return self.asked.endswith(UNERASED)
+
+    def witnesses(self, witness: Witness) -> tuple[bytes, bytes]:
+        """What is read before and after a write without an erase."""
+        blank, zeros = BLANK * witness.region.size, bytes(witness.region.size)
+        return {
+            "written": (blank, witness.meant),
+            "unchanged": (blank, blank),
+            "same": (witness.meant, witness.meant),
+            "zeros": (zeros, zeros),
+        }[self.witness]
 
     def asked_probe(self, name: str) -> str:
         """The requested probe; it is named here if the transcript shows another."""
@@ -94,6 +122,8 @@ def verdict_of(row: Row, probe: str, transcript: Transcript, exit_status: int) -
         against = _judge(row, transcript, transcript.fault(PROBE, exit_status))
     except Fault as fault:
         against = fault
+    if row.unerased and isinstance(against, FlashWriteFailed | FlashMismatch):
+        return AGAIN, {}
     if against is not None:
         return against.code, against.evidence
     return ("read back" if row.asked in {"set", "upgrade"} else "proven"), {}
@@ -151,11 +181,15 @@ def _of_actions(row: Row, actions: list[tuple[str, Write | Region]], transcript:
         lack: str | None = "any line about it"
         match action, item:
             case Write(), FileWritten():
-                lack = item.missing(action, name)
+                lack = item.missing(action, name, erased=not row.unerased)
             case Region(), MemoryRead():
-                lack = item.missing(action) or lacking_in(action, row.read(action))
+                lack = item.missing(action) or (None if row.unerased else lacking_in(action, row.read(action)))
         if lack:
             return ProgrammerUnproven(name, lack)
+    for _, action in actions if row.unerased else ():
+        witness = Witness.of(action) if isinstance(action, Write) else None
+        if witness is not None and witness.denies(*row.witnesses(witness)):
+            return FlashMismatch(witness.region.address)
     return None if "reset" in transcript.facts else ProgrammerUnproven("run", "reset of the board")
 
 

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from station.faults import Fault, LineFault, SlotFault, UnitFault
-from tests.builders.catalogue import Group, Row, asked, groups
+from tests.builders.catalogue import AGAIN, Group, Row, asked, groups
 from tests.builders.fault_catalogue import catalogue, kind_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "programmer.md"
@@ -53,7 +53,7 @@ def page() -> str:
 
 
 def _section(group: Group) -> str:
-    text = f"{group.text}\n\n" if group.text else ""
+    text = f"{group.text.strip()}\n\n" if group.text else ""
     return f"## {group.title}\n\n{text}{HEAD}{''.join(map(_line, group.rows))}"
 
 
@@ -66,6 +66,8 @@ def _line(row: Row) -> str:
 
 def _conclusion(row: Row) -> str:
     blamed = next((BLAMED[kind_of(fault)] for fault in catalogue() if fault.code == row.verdict), None)
+    if row.verdict == AGAIN:
+        return "**again**, with an erase"
     if blamed is None:
         return f"**{row.verdict}**"
     return (

@@ -13,6 +13,7 @@ PHASES = frozenset(Phase) - {Phase.COPROCESSOR, Phase.LOCK}
 """Of the recipe, which upgrades no coprocessor and locks nothing."""
 DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_written"})
 """Faults that outlive their cause: whoever finds such a board puts it away."""
+OF_RAM = frozenset({"ram_torn", "start_ignored"})  # a procedure that loads no firmware into RAM never meets them
 OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
 """Faults that befall a neighbour, too, which this campaign's people would not understand."""
 ITS_KILL = {"what": "hang", "deaf_to": "all"}
@@ -85,7 +86,7 @@ def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1) -> l
 
 
 def _story(chance: random.Random, boards: int, dealt: Sequence[str], struck: Sequence[str]) -> Iterator[Disturbance]:
-    faults = sorted(name for name in CATALOGUE if name not in OF_TWO_BOARDS and _phases(name))
+    faults = sorted(name for name in CATALOGUE if name not in OF_TWO_BOARDS | OF_RAM and _phases(name))
     waiting = _in_turn(chance, faults)
     switches, hands, disasters = (_in_turn(chance, names) for names in (SWITCHES, dealt, struck))
     for board in range(1, boards + 1):

@@ -93,6 +93,13 @@ def test_an_image_that_does_not_fit_is_refused(tree: Path, old: str, new: str, w
     assert any(words in line for line in mistakes(tree))
 
 
+def test_an_image_that_is_linked_to_ram_is_refused(tree: Path) -> None:
+    """No board starts it by itself."""
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    spoil(recipe, 'provisioning = "provisioning-flash"', 'provisioning = "provisioning-flash-ram"')
+    assert any("load_address 0x20000000, where no board starts it" in line for line in mistakes(tree))
+
+
 def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
     """Changes the operational image, and its hash in the manifest."""
     image = tree / "firmware_images" / "operational-flash.bin"

@@ -42,6 +42,7 @@ EVENTS = {
     "ProcedureChosen": '{"procedure": "provision"}',
     "CoprocessorReady": '{"image": "5e", "fus": "1.2.0.0", "before": "1.23.0.3", "after": "1.24.0.3", "upgraded": true}',
     "FactoryDataWritten": "{}",
+    "WriteRepeated": '{"fault": "flash.write_failed"}',
     "CSRReceived": '{"key": "c0"}',
     "CredentialsChosen": '{"key": "c0", "dac_serial_number": "0A"}',
     "CredentialsDelivered": '{"dac_serial_number": "0A"}',

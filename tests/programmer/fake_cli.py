@@ -25,9 +25,9 @@ if play["deaf"]:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
 for index, word in enumerate(sys.argv):
-    if word == "-u" and play["read"] is not None:
+    if word == "-u" and (play["read"] is not None or play["reads"]):
         with open(sys.argv[index + 3], "wb") as file:
-            file.write(bytes.fromhex(play["read"]))
+            file.write(bytes.fromhex(play["reads"].pop(0) if play["reads"] else play["read"]))
     if word == "-u" and play["leaves"]:
         path = sys.argv[index + 3]
         leave = dict(pipe=os.mkfifo, folder=os.mkdir, link=lambda path: os.symlink(__file__, path))
@@ -50,13 +50,14 @@ class Play:
     """One scripted run.
 
     It prints its lines, with the names of the given files in place of `names`, writes `read` into the requested file
-    or `leaves` something else there, and ends. `endless` is printed after the lines, again and again.
+    (or `reads` into several, one after the other) or `leaves` something else there, and ends. `endless` is printed after the lines, again and again.
     """
 
     lines: tuple[str, ...]
     exit_status: int = 0
     names: tuple[str, ...] = ("factory-data.bin", "provisioning.bin")
     read: str | None = None
+    reads: tuple[str, ...] = ()
     leaves: str = ""
     endless: str = ""
     hangs: bool = False

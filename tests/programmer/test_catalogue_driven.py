@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.evidence import Witness
 from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
@@ -15,7 +16,7 @@ from station.domain.coprocessor import Version, WirelessStack
 from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault
-from tests.builders.catalogue import ACTIONS, Row, rows
+from tests.builders.catalogue import ACTIONS, AGAIN, Row, rows
 from tests.builders.transcripts import lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
 
@@ -31,6 +32,14 @@ def scratch(tmp_path: Path) -> Iterator[SecretFiles]:
     (tmp_path / "secrets").mkdir()
     with SecretFiles.opened("test", {"RUNTIME_DIRECTORY": str(tmp_path / "secrets")}, in_memory=False) as scratch:
         yield scratch
+
+
+class Repeated(Exception):
+    """The driver would now repeat the run, with an erase."""
+
+
+async def repeated(fault: Fault) -> None:
+    raise Repeated from fault
 
 
 async def outcome(programmer: CubeProgrammer, row: Row) -> str:
@@ -49,12 +58,15 @@ async def outcome(programmer: CubeProgrammer, row: Row) -> str:
             case "set" | "display":
                 await programmer.coprocessor.restore_boot()
             case asked:
-                actions = [action for _, action in ACTIONS[asked]]
-                async with programmer.invocation(*actions) as run:
+                # without an erase the driver adds the reads itself
+                actions = [action for _, action in ACTIONS[asked] if isinstance(action, Write) or not row.unerased]
+                async with programmer.invocation(*actions, unerased=repeated if row.unerased else None) as run:
                     for action in actions:
                         await (run.read(action) if isinstance(action, Region) else run.written(action))
     except Fault as fault:
         against = fault
+    except Repeated:
+        return AGAIN
     if against is not None:
         return against.code
     return "read back" if row.asked in {"set", "upgrade"} else "proven"
@@ -77,8 +89,10 @@ async def test_the_driver_comes_to_the_verdict(
     fake = FakeProgrammer(tmp_path)
     actions = ACTIONS.get(row.asked, [])
     read = next((row.read(action).hex() for _, action in actions if isinstance(action, Region)), None)
+    witnesses = [Witness.of(action) for _, action in actions if isinstance(action, Write)] if row.unerased else []
+    reads = tuple(read.hex() for each in witnesses if each is not None for read in row.witnesses(each))
     names = tuple(file for file, action in actions if isinstance(action, Write))
-    fake.plays(*plays(row, Play(lines(name), exit_status, names, read)))
+    fake.plays(*plays(row, Play(lines(name), exit_status, names, read, reads)))
     loader = tmp_path / "loader.stldr"
     loader.touch()
     installation = Installation(fake.cli, loader, scratch, tmp_path / "locks", HASTY)

@@ -53,6 +53,22 @@ def test_verify_belongs_to_the_write_before_it() -> None:
     assert line.quiet
 
 
+@pytest.mark.parametrize("at", [2, 5, 6, 9, 10])
+def test_skip_erase_holds_for_every_write_of_the_run(at: int) -> None:
+    """Public scripts give it in front of a write, and ST's own give it after `-v`."""
+    argv = [*SWD, "-d", "a.bin", "0x08000000", "-v", "-d", "b.bin", "0x90000000", "-V"]
+    if at in {5, 9}:  # between a write and its verification
+        with pytest.raises(UsageError, match="Wrong verify command use"):
+            parse([*argv[:at], "--skipErase", *argv[at:]])
+        return
+    line = parse([*argv[:at], "--skipErase", *argv[at:]])
+    assert line.actions == [
+        Write("a.bin", 0x08000000, "full", erase=False),
+        Write("b.bin", 0x90000000, "full", erase=False),
+    ]
+    assert parse([*SWD, "--SKIPERASE", "-d", "a.bin", "0"]).actions == [Write("a.bin", 0, erase=False)]
+
+
 def test_upgrades_have_their_flags_and_their_own_verify() -> None:
     """Without flags the tool deletes the old stack first, and starts the new one afterwards."""
     line = parse([*SWD, "-startFUS", "-fwupgrade", "s.bin", "0x08094000", "firstinstall=1", "startstack=0", "-V", "-q"])

@@ -162,7 +162,7 @@ class Board:
         """Pulls the board out: a run of the programmer loses the probe, and an open serial port hangs up."""
         if self.holder is not None:
             self.holder.stop(PROBE_GONE)
-        self.core.halt()
+        self.core.give_way()
         self.radio.power_off()
         self.lose_tty()
         self.faults.unplugged()
@@ -181,13 +181,18 @@ class Board:
         self.radio.forget_words()
         self._boot()
 
+    def start(self, vectors: int) -> None:
+        """Starts what a probe has loaded into RAM, without a reset."""
+        self.wire.reset()
+        self.core.start(vectors)
+
     def _boot(self) -> None:
         """Boots the application, if there is power and no FUS work holds it.
 
         A public report says that a held one needs nSWBOOT0 = 1 to boot again.
         """
         if self.radio.boot_held or not self.plugged:
-            self.core.halt()
+            self.core.give_way()
         else:
             self.core.reset()
 
@@ -199,7 +204,7 @@ class Board:
         if options.get("nSWBOOT0") == 1:
             self.radio.boot_held = False
         self.save()
-        self.core.halt()
+        self.core.give_way()
 
     def protect(self) -> None:
         """Protects the whole internal flash against writing."""

@@ -50,6 +50,14 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class FromRAM:
+    """A start without a reset: RAM as a probe has loaded it, and the address of the vectors in it."""
+
+    content: bytes
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gated:
     """A peripheral and the bit that enables its clock."""
 
@@ -63,9 +71,9 @@ class PowerLost(Crash):
 
 
 class Chip:
-    """One STM32WB55. It starts as after a reset. Raises Crash if no code can run at its reset vector."""
+    """One STM32WB55. It starts as after a reset, in flash or in RAM. Raises Crash if no code can run at its reset vector."""
 
-    def __init__(self, hardware: Hardware) -> None:
+    def __init__(self, hardware: Hardware, loaded: FromRAM | None = None) -> None:
         self.cpu = CPU()
         self._hardware = hardware
         self.time = ChipTime()
@@ -74,7 +82,11 @@ class Chip:
         self._in_handler = False
         self._wire_peripherals()
         self._map_memories()
-        vectors = hardware.internal.read(hardware.internal.base, 8)
+        if loaded is None:
+            vectors = hardware.internal.read(hardware.internal.base, 8)
+        else:
+            self.cpu.write(RAM[0], loaded.content)
+            vectors = self.cpu.read(loaded.vectors, 8)
         self.cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
 
     def ram(self) -> bytes:

@@ -4,15 +4,14 @@
 from virtual_bench.emulator.chip_time import ChipTime
 from virtual_bench.emulator.peripheral import Peripheral
 from virtual_bench.hardware.chip_faults import ChipFaults
-from virtual_bench.hardware.flash import Flash
+from virtual_bench.hardware.flash import DOUBLE_WORD, Flash
 from virtual_bench.timing.profile import Profile
 
 ACR, KEYR, SR, CR = 0x00, 0x08, 0x10, 0x14
 KEYS = (0x45670123, 0xCDEF89AB)
 PROGRAM, ERASE_PAGE, START, LOCK = 1 << 0, 1 << 1, 1 << 16, 1 << 31
 ENDED, PROGRAM_ERROR, SEQUENCE_ERROR, BUSY = 1 << 0, 1 << 3, 1 << 7, 1 << 16
-WORD, DOUBLE_WORD = 4, 8
-ERASED = b"\xff"
+WORD = 4
 
 
 class FlashController(Peripheral):
@@ -82,7 +81,7 @@ class FlashController(Peripheral):
         stands = self._flash.read(address, DOUBLE_WORD)
         if len(data) != DOUBLE_WORD:
             self._errors |= SEQUENCE_ERROR
-        elif stands != ERASED * DOUBLE_WORD and data != bytes(DOUBLE_WORD):
+        elif not self._flash.takes(address, data):
             self._errors |= PROGRAM_ERROR
         else:
             if self._faults.power_goes():

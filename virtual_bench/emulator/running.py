@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from virtual_bench.emulator.chip import Chip, Outcome, PowerLost
+from virtual_bench.emulator.chip import Chip, FromRAM, Outcome, PowerLost
 from virtual_bench.emulator.chip_time import NEVER, SECOND
 from virtual_bench.emulator.cpu import Crash
 from virtual_bench.hardware.hardware import Hardware
@@ -16,12 +16,15 @@ PATIENCE = 200  # turns that a core may take without sleeping
 REST = 50  # pause after each further turn, as a multiple of the turn's length
 
 
-async def run(hardware: Hardware, started: Callable[[Chip], None]) -> str | None:
-    """Runs the firmware in flash until cancelled; `started` gets the chip. If the chip stops, returns the reason."""
+async def run(hardware: Hardware, started: Callable[[Chip], None], loaded: FromRAM | None = None) -> str | None:
+    """Runs a firmware until cancelled: first the one that was `loaded` into RAM, after a reset the one in flash.
+
+    `started` gets the chip. If the chip stops, returns the reason.
+    """
     await hardware.clock.sleep(hardware.profile.boot)
     try:
         while True:
-            chip = Chip(hardware)
+            chip, loaded = Chip(hardware, loaded), None
             started(chip)
             await _Run(hardware, chip).until_reset()
     except PowerLost:

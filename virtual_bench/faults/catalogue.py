@@ -221,6 +221,30 @@ CATALOGUE = {
             PROGRAMMED,
         ),
         Kind(
+            "database_missing",
+            "The programmer lacks its database: it erases and programs nothing, reports success, and exits with 0.",
+            Nature.MOMENT,
+            PROGRAMMED,
+        ),
+        Kind(
+            "refusal_unnoticed",
+            "The programmer writes over flash that is not blank, and does not notice what flash refuses.",
+            Nature.MOMENT,
+            PROGRAMMED,
+        ),
+        Kind(
+            "ram_torn",
+            "Only the first half of a file that the programmer loads into RAM reaches it; verification finds that.",
+            Nature.MOMENT,
+            (Phase.FLASH_PROVISIONER,),
+        ),
+        Kind(
+            "start_ignored",
+            "The programmer reports that it has started the firmware in RAM, and the core stays halted.",
+            Nature.MOMENT,
+            (Phase.FLASH_PROVISIONER,),
+        ),
+        Kind(
             "glued_error",
             "A download fails half way, with `Error:` glued to the progress bar and its text on the next line.",
             Nature.MOMENT,

@@ -6,6 +6,7 @@ import mmap
 from pathlib import Path
 
 ERASED = b"\xff"
+DOUBLE_WORD = 8  # bytes that the internal flash programs at once, with their error correction
 
 
 class Flash:
@@ -44,6 +45,33 @@ class Flash:
         if was != ERASED * len(data):
             data = (int.from_bytes(was) & int.from_bytes(data)).to_bytes(len(data))
         self._cells[start : start + len(data)] = data
+
+    def takes(self, address: int, double_word: bytes) -> bool:
+        """Whether the STM32WB's own flash programs this double word there.
+
+        Its error correction allows that only where the double word is erased, or where it becomes zero (RM0434, PROGERR).
+        """
+        return double_word == bytes(DOUBLE_WORD) or self.read(address, DOUBLE_WORD) == ERASED * DOUBLE_WORD
+
+    def program_double_words(self, address: int, data: bytes) -> bool:
+        """Programs the double words that this range touches, filled up with FF; leaves out those that flash refuses.
+
+        Returns whether it refused one.
+        """
+        if self.read(address, len(data)) == ERASED * len(data) and address % DOUBLE_WORD == 0:
+            self.program(address, data)
+            return False
+        before = address % DOUBLE_WORD
+        filled = ERASED * before + data
+        filled += ERASED * (-len(filled) % DOUBLE_WORD)
+        refused = False
+        for offset in range(0, len(filled), DOUBLE_WORD):
+            where, double_word = address - before + offset, filled[offset : offset + DOUBLE_WORD]
+            if self.takes(where, double_word):
+                self.program(where, double_word)
+            else:
+                refused = True
+        return refused
 
     def restore(self, address: int, data: bytes) -> None:
         """Undoes a store that bypassed `program` through `address_in_process`."""

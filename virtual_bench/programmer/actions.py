@@ -23,6 +23,7 @@ from virtual_bench.programmer.fus import FUS
 from virtual_bench.programmer.option_setting import DESCRIBED, set_options
 from virtual_bench.programmer.process import Failed, Process
 
+VECTORS = 8  # bytes: stack pointer and first instruction
 LOADER = "S25FL128S_STM32WB5MM-DK.stldr"
 
 
@@ -41,8 +42,7 @@ class Actions:
             case Loader():
                 await self._load(action)
             case Write():
-                download = Download(self._process, self._board, action, content(self._process, action.path))
-                await download.run(loader_works=self._loader_works)
+                await self._write(action)
             case Erase():
                 await Erasure(self._process, self._board, action).run(external=self._loader_works)
             case Read():
@@ -61,13 +61,25 @@ class Actions:
             case _:
                 await FUS(self._process, self._board).perform(action)
 
+    async def _write(self, action: Write) -> None:
+        file = content(self._process, action.path)
+        download = Download(self._process, self._board, action, file)
+        if self._board.core.has_ram(action.address, len(file)):
+            await download.into_ram()
+        else:
+            await download.run(loader_works=self._loader_works)
+
     def _control(self, action: Run | Halt) -> None:
         if isinstance(action, Halt):
             self._board.core.halt()
             self._process.say("Core halted")
             return
-        self._board.reset()
-        self._process.say("RUNNING Program ... \n  Address:      : 0x8000000")
+        if self._board.core.has_ram(action.address, VECTORS):
+            if not self._board.faults.due("start_ignored"):
+                self._board.start(action.address)
+        else:
+            self._board.reset()
+        self._process.say(f"RUNNING Program ... \n  Address:      : 0x{action.address:X}")
         self._process.say("Application is running, Please Hold on...\nStart operation achieved successfully")
 
     async def _load(self, action: Loader) -> None:
@@ -130,6 +142,6 @@ class Actions:
             raise Failed("Error: Data read failed")
         if flash is self._board.internal:
             return flash.read(address, size)
-        self._board.core.halt()  # the loader runs in the firmware's memory
+        self._board.core.give_way()  # the loader runs in the firmware's memory
         reached = self._loader_works and not self._board.faults.lasting("external_flash_absent")
         return flash.read(address, size) if reached else bytes(size)  # without the loader: zeros, and no error

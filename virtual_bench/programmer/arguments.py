@@ -45,6 +45,7 @@ PLAIN_ACTIONS: dict[str, Action] = {  # actions without arguments
     "fwdelete": DeleteStack(),
     "startwirelessstack": StartStack(),
 }
+SKIP_ERASE = "--skiperase"
 UPGRADE_FLAGS = {"firstinstall", "startstack"}
 LISTINGS = {"": "", "uart": "uart", "usb": "usb", "st-link": "st-link", "stlink": "st-link", "shared": ""} | {
     "st-link-only": "st-link-only",
@@ -63,12 +64,17 @@ class _Parser:
         self._words = deque(_resplit(argv))
         self._line = CommandLine()
         self._verifiable = False  # whether the option before this one was a write
+        self._skips_erase = SKIP_ERASE in map(str.lower, self._words)  # for all writes of the run, wherever it stands
 
     def parsed(self) -> CommandLine:
         while self._words:
             self._option(self._words.popleft())
         if self._line.actions and self._line.connect is None:
             raise UsageError("Error: Wrong command use: a connection must be established first (-c)")
+        if self._skips_erase:
+            self._line.actions = [
+                replace(action, erase=False) if isinstance(action, Write) else action for action in self._line.actions
+            ]
         return self._line
 
     def _option(self, word: str) -> None:
@@ -83,7 +89,7 @@ class _Parser:
             case "vb" | "verbosity":
                 self._argument("a level")
                 self._verifiable = verifiable
-            case "y" | "yes" | "nv" | "noverify" | "noreconnect":
+            case "y" | "yes" | "nv" | "noverify" | "noreconnect" | "skiperase":
                 pass
             case "log":
                 self._line.log = self._optional() or "trace.log"
@@ -118,8 +124,8 @@ class _Parser:
             case "ob" | "optionbytes":
                 return _options(self._arguments())
             case "run" | "s" | "start" | "g" | "go":
-                self._arguments()
-                return Run()
+                address, *_ = (*self._arguments(), "0x08000000")
+                return Run(_number(address, "address"))
             case "fwupgrade":
                 self._verifiable = True
                 return _upgrade(self._arguments())

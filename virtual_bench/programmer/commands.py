@@ -24,6 +24,7 @@ class Write:
     path: str
     address: int
     verify: str = ""  # "full", "fast" or not at all
+    erase: bool = True  # false in a run with `--skipErase`
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`-run`, `-s`, `-g`: starts the core."""
+    """`-run`, `-s`, `-g`: starts the core; in RAM without a reset."""
+
+    address: int = 0x08000000
 
 
 @dataclass(frozen=True, slots=True)

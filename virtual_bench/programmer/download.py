@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`-d FILE ADDRESS` with its `-v`: erase, program and verify, in the tool's words and time."""
+"""`-d FILE ADDRESS` with its `-v`: erase (not with `--skipErase`), program and verify, in the tool's words and time."""
 
 from pathlib import PurePath
 
 from virtual_bench.board.board import Board
 from virtual_bench.faults.armed import Fault
-from virtual_bench.hardware.flash import Flash
+from virtual_bench.hardware.flash import DOUBLE_WORD, Flash
 from virtual_bench.programmer import output
 from virtual_bench.programmer.commands import Write
 from virtual_bench.programmer.erasure import NOT_ERASED, can_be_erased, take_time_to_erase
@@ -19,7 +19,7 @@ NOT_WRITTEN = "If it's a Flash memory, it may be not erased or protected"
 class Download:
     """One file on its way into one flash.
 
-    Without the loader (`reached` is false) the external flash stays unchanged, and no error is printed.
+    Without the loader, or without the tool's database (`reached` is false), flash stays unchanged, and no error is printed.
     """
 
     def __init__(self, process: Process, board: Board, action: Write, content: bytes) -> None:
@@ -35,12 +35,13 @@ class Download:
         flash = self._board.memory(self._action.address, len(self._content))
         if flash is None:
             raise Failed(NOT_IN_FLASH)
-        self._process.say(f"Erasing memory corresponding to {self._process.bench.version.segment} 0:")
+        if self._action.erase:
+            self._process.say(f"Erasing memory corresponding to {self._process.bench.version.segment} 0:")
         if not can_be_erased(self._board, flash, flash.pages(self._action.address, len(self._content))):
-            raise Failed(NOT_ERASED)
-        self._board.core.halt()  # the programmer's loader runs in the firmware's memory
+            raise Failed(NOT_ERASED if self._action.erase else self._not_downloaded)
+        self._board.core.give_way()  # the programmer's loader runs in the firmware's memory
         self._pretended = self._board.faults.due("error_then_success") is not None
-        reached = flash is self._board.internal or loader_works
+        reached = (flash is self._board.internal or loader_works) and not self._board.faults.due("database_missing")
         with self._process.using_usb(self._process.profile.swd_write):
             seconds = await self._program(flash, reached=reached)
         if self._pretended:
@@ -69,19 +70,21 @@ class Download:
         else:
             memory, erase, program = "external", profile.external_erase(len(pages)), profile.external_program(size)
         await process.pause(profile.internal_loader)
-        if reached:
+        if reached and self._action.erase:
             process.say(output.sectors(memory, pages))
             await take_time_to_erase(process, self._board, flash, erase)
             if not self._pretended:
                 flash.erase(address, size)
         process.say("Download in Progress:")
-        step = -(-size // STEPS)
+        if reached:
+            await self._find_absent(flash)
+        step = -(-size // (STEPS * DOUBLE_WORD)) * DOUBLE_WORD
         for start in range(0, size, step):
             part = self._content[start : start + step]
             await process.transfer(len(part), profile.swd_write)
             await process.pause(program * len(part) / size)
             if reached and not self._pretended:
-                flash.program(address + start, part)
+                self._store(flash, address + start, part)
             process.show_progress((start + len(part)) / size)
             if start >= size // 2 and self._board.faults.due("glued_error"):
                 process.say(f"{output.bar(0.5, process.bench.version)}Error:")
@@ -91,13 +94,57 @@ class Download:
             flash.flip(fault.integer("address") or address + size // 2)
         return process.modelled - begun
 
+    async def _find_absent(self, flash: Flash) -> None:
+        """Without an erase the first page tells that no external flash answers, after as long a time."""
+        absent = self._board.faults.lasting("external_flash_absent") if flash is self._board.external else None
+        if absent and not self._action.erase:
+            await self._process.pause(absent.number("seconds"))
+            raise Failed(self._not_downloaded)
+
+    def _store(self, flash: Flash, address: int, part: bytes) -> None:
+        """Programs a part. The internal flash refuses double words that are not erased; the external one only clears bits."""
+        if flash is self._board.external:
+            flash.program(address, part)
+        elif flash.program_double_words(address, part) and not self._board.faults.due("refusal_unnoticed"):
+            raise Failed(self._not_downloaded)
+
+    @property
+    def _not_downloaded(self) -> str:
+        return output.not_downloaded(self._process.bench.version)
+
     def _is_written(self, fault: Fault) -> bool:
         where, start = fault.integer("address"), self._action.address
         return where is None or start <= where < start + len(self._content)
 
+    async def into_ram(self) -> None:
+        """Writes RAM over SWD: no loader, no erase. Raises Failed and Stopped."""
+        process, address, content = self._process, self._action.address, self._content
+        self._describe()
+        if self._action.erase:
+            process.say(
+                f"Erasing memory corresponding to {process.bench.version.segment} 0:\nNot flash Memory : No erase done"
+            )
+        process.say("Download in Progress:")
+        begun = process.modelled
+        with process.using_usb(process.profile.swd_write):
+            await process.transfer(len(content), process.profile.swd_write)
+        torn = self._board.faults.due("ram_torn")
+        self._board.core.load(address, content[: len(content) // 2] if torn else content)
+        process.show_progress(1.0)
+        process.say("\nFile download complete")
+        process.say(f"Time elapsed during download operation: {output.elapsed(process.modelled - begun)}\n")
+        if self._action.verify:
+            await self._read_back()
+            self._compare(self._board.core.loaded(address, len(content)))
+
     async def _verify(self, flash: Flash, *, reached: bool) -> None:
+        await self._read_back()
+        content = self._content
+        found = flash.read(self._action.address, len(content)) if reached and not self._pretended else content
+        self._compare(found)
+
+    async def _read_back(self) -> None:
         process, profile = self._process, self._process.profile
-        address, content = self._action.address, self._content
         process.say("\n\nVerifying ...\n")
         if not process.quiet:
             process.say("\nRead progress:")
@@ -105,10 +152,12 @@ class Download:
             await process.pause(profile.verify_fast)
         else:
             with process.using_usb(profile.swd_read):
-                await process.transfer(len(content), profile.swd_read)
+                await process.transfer(len(self._content), profile.swd_read)
         process.show_progress(1.0)
         process.say("")
-        found = flash.read(address, len(content)) if reached and not self._pretended else content
+
+    def _compare(self, found: bytes) -> None:
+        process, address, content = self._process, self._action.address, self._content
         if found != content:
             offset = next(offset for offset, byte in enumerate(found) if byte != content[offset])
             raise Failed(

@@ -38,7 +38,7 @@ class Erasure:
 
     async def run(self, *, external: bool) -> None:
         """Carries out the erase. Raises Failed and Stopped."""
-        self._board.core.halt()
+        self._board.core.give_way()
         flash = self._board.external if external else self._board.internal
         if self._sectors:
             for sector in self._sectors:

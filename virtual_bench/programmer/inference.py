@@ -72,7 +72,8 @@ def _phase_of_options(action: SetOptions, line: CommandLine, board: Board) -> Ph
 def _phase_of_write(action: Write, board: Board, directory: Path) -> Phase | None:
     if board.external.holds(action.address):
         return Phase.FLASH_DATA
-    return _phase_of_application(directory / action.path, board) if board.internal.holds(action.address) else None
+    in_code_memory = board.internal.holds(action.address) or board.core.has_ram(action.address, 1)
+    return _phase_of_application(directory / action.path, board) if in_code_memory else None
 
 
 def _phase_of_application(path: Path, board: Board) -> Phase:

@@ -25,6 +25,11 @@ def size(count: int, version: Version) -> str:
     return f"{count} Bytes" if count < UNIT_LIMIT else f"{decimal(count / KILOBYTE, version)} KB "
 
 
+def not_downloaded(version: Version) -> str:
+    """The errors of a write that fails while flash is programmed; a log of 2.20 has them for an ST-LINK."""
+    return f"Error: failed to download {version.segment.capitalize()}[0]\nError: failed to download the File"
+
+
 def elapsed(seconds: float) -> str:
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     hours, minutes = divmod(minutes, 60)

@@ -1,27 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STM32_Programmer_CLI as a `Programmer`: its argument lists, and the proofs that the output of each run must contain.
+"""STM32_Programmer_CLI as a `Programmer`. `invocation` has its writes and reads, `fus` its work on the coprocessor.
 
 Secrets reach the programmer in files only, never in an argument.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
-from typing import Self
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from station.adapters.programmer.evidence import FileWritten, MemoryRead, lacking_in
 from station.adapters.programmer.fus import FUS
-from station.adapters.programmer.run import UNDER_RESET, Installation, Probe, Run, is_external
-from station.adapters.system.secret_files import SecretFolder
-from station.config import plain_files
+from station.adapters.programmer.invocation import Action, Unerased, invoked
+from station.adapters.programmer.run import UNDER_RESET, Installation, Probe
 from station.domain.agent_record import RECORD_HEAD
-from station.domain.product import Lock, Verify, Write
-from station.domain.target import UID, Region, Target
-from station.faults.resources import exhausted
-from station.faults.slot import BoardExchanged, ProgrammerFailed, ProgrammerUnproven
+from station.domain.product import Lock
+from station.domain.target import UID, Target
+from station.faults.slot import BoardExchanged
 from station.faults.unit import LockUnproven, TargetLocked, TargetRefused
 from station.interfaces import Invocation, Traffic
 
@@ -57,31 +50,14 @@ class CubeProgrammer:
         return target
 
     @asynccontextmanager
-    async def invocation(self, *actions: Write | Region) -> AsyncIterator[Invocation]:
-        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited."""
-        external = any(map(is_external, actions))
-        if external:
-            self._probe.installation.check_loader()
-        with self._probe.installation.scratch.folder() as folder:
-            plan = [_Planned.of(number, action, folder) for number, action in enumerate(actions, start=1)]
-            loader = ("-el", str(self._probe.installation.external_loader)) if external else ()
-            arguments = (*loader, *chain.from_iterable(planned.arguments for planned in plan), "-rst")
-            async with AsyncExitStack() as stack:
+    async def invocation(self, *actions: Action, unerased: Unerased | None = None) -> AsyncIterator[Invocation]:
+        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited.
 
-                async def start() -> Run:
-                    connecting = self._probe.connected(UNDER_RESET, arguments, lambda by: sum(map(by.of, actions)))
-                    return await stack.enter_async_context(connecting)
-
-                progress = _Progress(plan, start, self._probe.traffic)
-                try:
-                    yield progress
-                except (ProgrammerFailed, ProgrammerUnproven):
-                    # Checked here, since it is unknown how the programmer reports a full folder.
-                    self._probe.installation.scratch.check(
-                        sum(each.size for each in actions if isinstance(each, Region))
-                    )
-                    raise
-                progress.check_all_awaited()
+        With `unerased` the board's flash is taken for blank, and not erased. If a write then fails, `unerased` is called
+        with its fault, and a second run does everything again, with an erase.
+        """
+        async with invoked(self._probe, actions, unerased) as invocation:
+            yield invocation
 
     async def lock(self, lock: Lock, uid: UID) -> None:
         """Sets this board's option bytes, and reads them back over a second connection; raises `LockUnproven`.
@@ -108,110 +84,3 @@ class CubeProgrammer:
         if target.uid != uid:
             raise BoardExchanged(str(uid), str(target.uid))
         return lock.difference(target)
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """An action, and the file that holds the bytes to write or receives the bytes read."""
-
-    action: Write | Region
-    path: Path
-
-    @classmethod
-    def of(cls, number: int, action: Write | Region, folder: SecretFolder) -> Self:
-        if isinstance(action, Region):
-            return cls(action, folder.path(f"{number}-read-back.bin"))
-        name = action.name.replace(" ", "-")
-        # the programmer recognises the format by the file's suffix
-        return cls(action, folder.written(f"{number}-{name}.bin", action.content))
-
-    @property
-    def name(self) -> str:
-        return self.action.name if isinstance(self.action, Write) else f"read of 0x{self.action.address:08X}"
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        address = f"0x{self.action.address:08X}"
-        if isinstance(self.action, Region):
-            return ("-u", address, f"0x{self.action.size:X}", str(self.path))
-        fast = ("fast",) if self.action.verify is Verify.FAST else ()
-        return ("-d", str(self.path), address, "-v", *fast)  # a "-v" is for the one write before it
-
-    def missing(self, item: FileWritten | MemoryRead | None) -> str | None:
-        """The first missing proof; None when the action is proven."""
-        match self.action, item:
-            case Write() as write, FileWritten():
-                return item.missing(write, self.path.name)
-            case Region() as region, MemoryRead():
-                return item.missing(region)
-            case _:
-                return "any line about it"
-
-
-class _Progress:
-    """The `Invocation` of one block."""
-
-    def __init__(self, plan: Sequence[_Planned], start: Callable[[], Awaitable[Run]], traffic: Traffic | None) -> None:
-        self._plan = plan
-        self._traffic = traffic
-        self._start = start
-        self._run: Run | None = None
-        self._awaited = 0
-
-    async def written(self, write: Write) -> None:
-        await self._prove(write)
-
-    async def read(self, region: Region) -> bytes:
-        planned = await self._prove(region)
-        try:
-            content = plain_files.read(planned.path, region.size, follow_links=False)
-        except FileNotFoundError:
-            content = b""
-        except OSError as exc:  # the programmer makes this path, and may have made something other than a file
-            if fault := exhausted("read back what the programmer has read", exc):
-                raise fault from exc
-            raise ProgrammerUnproven(planned.name, f"a readable file: {exc.strerror}") from exc
-        if self._traffic is not None:
-            self._traffic.was_read(region, content)
-        if lack := lacking_in(region, content):
-            raise ProgrammerUnproven(planned.name, lack)
-        return content
-
-    def check_all_awaited(self) -> None:
-        """Raises `ValueError` unless every action was awaited: any other is unproven, and may have been cut off."""
-        if self._awaited < len(self._plan):
-            raise ValueError(f"the block ended before {self._plan[self._awaited].name} was awaited")
-
-    async def _prove(self, action: Write | Region) -> _Planned:
-        """Waits until this action, which must be the next one, is proven.
-
-        For the last action, waits until the whole run is proven.
-        """
-        number = self._awaited
-        if number == len(self._plan) or self._plan[number].action != action:
-            raise ValueError("actions are awaited once, in the order in which they were given")
-        self._awaited += 1
-        planned, last = self._plan[number], self._awaited == len(self._plan)
-        run = self._run = self._run or await self._start()
-        transcript = run.transcript
-        transcript.check_connected()
-
-        def missing() -> str | None:
-            return planned.missing(transcript.items[number] if number < len(transcript.items) else None)
-
-        def proven() -> bool:
-            # An error line is judged when the run has ended. A file is completely read when the next action has begun.
-            settled = isinstance(action, Write) or len(transcript.items) > self._awaited
-            return settled and not last and not transcript.complaints and missing() is None and run.lacks_uid is None
-
-        await run.until(proven, run.deadlines.of(action))
-        if run.ended:
-            if fault := run.fault:
-                raise fault
-            if lack := missing():
-                raise ProgrammerUnproven(planned.name, lack)
-            if unread := run.lacks_uid:
-                raise unread
-            if last and "reset" not in transcript.facts:
-                raise ProgrammerUnproven(planned.name, "reset of the board")
-        return planned

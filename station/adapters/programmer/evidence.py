@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proofs that a write or a read of STM32_Programmer_CLI has succeeded: what each needs, and which one is missing. Pure."""
+"""The proofs that a write or a read of STM32_Programmer_CLI has succeeded: what each needs, and which one is missing. Pure.
+
+The sectors that a write erases prove that the programmer reached the right memory. A write without an erase has no such
+line, and a programmer that changes nothing prints the same: its place is taken by a `Witness`, which the station compares.
+"""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from station.domain.memory_map import EXTERNAL_FLASH, INTERNAL_FLASH, PAGE, SECTOR
 from station.domain.product import Write
 from station.domain.target import Region
+
+BLANK = b"\xff"
+WITNESSED = 4096  # bytes: 33 ms by an ST-LINK V2-1, each time
+DOUBLE_WORD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +49,47 @@ class FileWritten:
     complete: bool = False
     verified: bool = False
 
-    def missing(self, write: Write, name: str) -> str | None:
-        """The first missing proof that the file of this name was written here; None when the write is proven."""
+    def missing(self, write: Write, name: str, *, erased: bool = True) -> str | None:
+        """The first missing proof that the file of this name was written here; None when the write is proven.
+
+        A write that is not `erased` needs no erase, but may have no other one, and is only proven with its `Witness`.
+        """
         needed = Erasure.needed_by(write)
         proofs = (
             (self.name == name, f"its name, the programmer says {self.name}"),
             (self.address == write.address, f"its address 0x{write.address:08X}"),
-            (self.erased == {needed}, str(needed)),
+            (self.erased == {needed} or (not erased and not self.erased), str(needed)),
             (self.complete, "download complete"),
             (self.verified, "verified"),
         )
         return next((proof for given, proof in proofs if not given), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The end of a file, as the station itself has it read back before and after a write without an erase.
+
+    Flash that was blank and then holds these bytes has been written by this run, in this memory, at this address. The
+    programmer writes upwards, so the end is written last. It reaches to the last byte that is not FF, since a file's FF
+    prove nothing.
+    """
+
+    region: Region
+    meant: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, write: Write) -> Self | None:
+        """The witness of this write; None if its content is blank, so that nothing can show that it was written."""
+        length = len(write.content.rstrip(BLANK))
+        end = -(-length // DOUBLE_WORD) * DOUBLE_WORD
+        start = max(0, end - WITNESSED)
+        if not length:
+            return None
+        return cls(Region(write.address + start, end - start), write.content[start:end].ljust(end - start, BLANK))
+
+    def denies(self, before: bytes, after: bytes) -> bool:
+        """Whether these two reads do not prove the write."""
+        return before != BLANK * self.region.size or after != self.meant
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from pathlib import PureWindowsPath
 from station.adapters.programmer.complaints import LONGEST_SHOWN, fault_of, goes_on, is_complaint, never_ran, redacted
 from station.adapters.programmer.evidence import Erasure, FileWritten, MemoryRead
 from station.domain.agent_record import RECORD_HEAD, recorded_key
-from station.domain.memory_map import UID_ADDRESS, VERSION_WORDS
+from station.domain.memory_map import EXTERNAL_FLASH, UID_ADDRESS, VERSION_WORDS
 from station.domain.product import WB55_DEVICE_ID
 from station.domain.target import RDP_LEVEL_0, UID, UID_SIZE, Region, Target
 from station.faults import Fault
@@ -132,9 +132,14 @@ class Transcript:
         return "Device ID" in self.header
 
     @property
-    def erases_external(self) -> bool:
-        """Whether the last line says that the programmer erases the external flash."""
-        said = _SENTENCE.search(self._last_line.lower())
+    def begins_external(self) -> bool:
+        """Whether the last line says that the programmer erases the external flash, or begins to program it without an erase."""
+        line = self._last_line.lower()
+        if line.startswith("download in progress"):
+            item = self.items[-1] if self.items else None
+            address = item.address or 0 if isinstance(item, FileWritten) and not item.erased else 0
+            return address >= EXTERNAL_FLASH.address
+        said = _SENTENCE.search(line)
         return said is not None and said["memory"] == "external"
 
     @property

@@ -279,8 +279,8 @@ class Run:
                     raise self._overdue(idle) from exc
 
     def _overdue(self, within: float) -> Fault:
-        """A missing external flash shows only as an erase that does not end for 5 to 7 minutes."""
-        if self.transcript.erases_external:
+        """A missing external flash shows only as an erase, or a write without one, that does not end for 5 to 7 minutes."""
+        if self.transcript.begins_external:
             return FlashEraseFailed(f"the external flash gave no answer within {within:g} s")
         return ProgrammerStuck(within)
 

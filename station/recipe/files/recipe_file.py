@@ -140,6 +140,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         operational_image=operational(),
         operational_answers=image_files.named(manifest, images.operational).answers,
         verify=images.verify,
+        erase=images.erase,
         certification=delivery() or _own_pki(line, file, anchors(), commissioner()),
         lock=file.lock.lock if file.lock else None,
         strings=file.factory_data.strings,

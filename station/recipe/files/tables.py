@@ -12,7 +12,7 @@ from station.config.sentences import shown
 from station.config.table import Table
 from station.domain.coprocessor import Version
 from station.domain.option_bytes import mistake_in
-from station.domain.product import CommonName, KeyStorage, Lock, Strings, Trust, Verify
+from station.domain.product import CommonName, Erase, KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.label.layout import USUAL, Size
 from station.label.layout import Field as LabelField
@@ -108,6 +108,8 @@ class ImagesTable(Table):
     """The image that the unit is sold with."""
     verify: Verify = Verify.FAST
     """`fast` compares sums; every 50th unit is compared in full anyway."""
+    erase: Erase = Erase.ALWAYS
+    """`as-needed` does not erase boards that are new to the ledger, unless a write fails; without effect with `[coprocessor]`."""
 
 
 class LockTable(Table):

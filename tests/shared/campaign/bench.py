@@ -170,7 +170,7 @@ class Programmer:
         return self.target
 
     @asynccontextmanager
-    async def invocation(self, *_actions: Write | Region) -> AsyncIterator[Invocation]:
+    async def invocation(self, *_actions: Write | Region, **_options: object) -> AsyncIterator[Invocation]:
         yield Invocation(self.line, self.pace, str(self.target.uid))
 
     async def lock(self, lock: Lock, uid: UID) -> None:

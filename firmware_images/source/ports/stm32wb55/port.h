@@ -14,6 +14,16 @@
 #define PORT_RECORD 0x08093000u       /* above every application, below the coprocessor */
 #define PORT_UID ((const uint8_t *)0x1FFF7590u)
 
+/* Where the image is linked to, and so its vectors: by link.ld in flash, by link-ram.ld in SRAM1. */
+#ifndef PORT_IN_RAM
+#define PORT_IN_RAM 0
+#endif
+#if PORT_IN_RAM
+#define PORT_VECTORS 0x20000000u
+#else
+#define PORT_VECTORS 0x08000000u
+#endif
+
 /* Starts all parts, in the order of their dependencies. */
 void port_start(void);
 

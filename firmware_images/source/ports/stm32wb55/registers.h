@@ -13,6 +13,8 @@
 
 /* Clocks */
 #define RCC_CR REGISTER(0x58000000)
+#define RCC_CR_MSION BIT(0)
+#define RCC_CR_MSIRDY BIT(1)
 #define RCC_CR_HSION BIT(8)
 #define RCC_CR_HSIRDY BIT(10)
 #define RCC_CR_HSEON BIT(16)
@@ -20,6 +22,7 @@
 #define RCC_CR_PLLON BIT(24)
 #define RCC_CR_PLLRDY BIT(25)
 #define RCC_CFGR REGISTER(0x58000008)
+#define RCC_CFGR_SW (3u << 0)
 #define RCC_CFGR_SW_PLL (3u << 0)
 #define RCC_CFGR_SWS (3u << 2)
 #define RCC_CFGR_SWS_PLL (3u << 2)
@@ -30,6 +33,14 @@
 #define RCC_PLLCFGR_N(factor) ((factor) << 8)
 #define RCC_PLLCFGR_REN BIT(28)
 #define RCC_PLLCFGR_R(divider) (((divider) - 1u) << 29)
+#define RCC_AHB3RSTR REGISTER(0x58000030)
+#define RCC_AHB3RSTR_QUADSPI BIT(8)
+#define RCC_AHB3RSTR_PKA BIT(16)
+#define RCC_AHB3RSTR_RNG BIT(18)
+#define RCC_APB1RSTR1 REGISTER(0x58000038)
+#define RCC_APB1RSTR1_TIM2 BIT(0)
+#define RCC_APB2RSTR REGISTER(0x58000040)
+#define RCC_APB2RSTR_USART1 BIT(14)
 #define RCC_AHB2ENR REGISTER(0x5800004C)
 #define RCC_AHB2ENR_GPIOA BIT(0)
 #define RCC_AHB2ENR_GPIOB BIT(1)
@@ -194,6 +205,9 @@
 #define IPCC_CHANNEL(channel) BIT((channel) - 1)
 
 /* The core */
+#define SYST_CSR REGISTER(0xE000E010)
+#define NVIC_ICER(n) REGISTER(0xE000E180 + 4u * (n))
+#define NVIC_ICPR(n) REGISTER(0xE000E280 + 4u * (n))
 #define NVIC_ISER(n) REGISTER(0xE000E100 + 4u * (n))
 #define SCB_VTOR REGISTER(0xE000ED08)
 #define IRQ_TIM2 28u

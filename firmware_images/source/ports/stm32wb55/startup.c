@@ -2,6 +2,7 @@
 /* From reset to main: vectors, memory. After a failure the core stops silently, and a probe can inspect it. */
 
 #include "cpu.h"
+#include "port.h"
 #include "registers.h"
 
 #include <stdint.h>
@@ -11,6 +12,7 @@ extern const uint32_t data_load[];
 
 int main(void);
 void reset(void);
+void ram_entry(void);
 void time_interrupt(void);
 void uart_interrupt(void);
 
@@ -43,7 +45,7 @@ void reset(void)
         *to = *from++;
     clear(bss_start, bss_end);
     clear(shared_start, shared_end);
-    SCB_VTOR = 0x08000000;
+    SCB_VTOR = PORT_VECTORS;
     (void)main();
     stop();
 }
@@ -57,7 +59,7 @@ __attribute__((section(".vectors"), used)) static const union {
     const uint32_t *stack;
 } vectors[16 + INTERRUPTS] = {
     [0].stack = stack_top,
-    [1].entry = reset,
+    [1].entry = PORT_IN_RAM ? ram_entry : reset,
     [2].entry = non_maskable,
     [3 ... 15].entry = stop,
     [16 ... 16 + IRQ_TIM2 - 1].entry = stop,
