@@ -207,8 +207,7 @@ class Station:
 
     async def _stop_when_drained(self, stop: asyncio.Event) -> None:
         """Stops the daemon once the line drains and no attempt is left."""
-        await self.line.until_draining()
-        while any(slot.at_work for slot in self.slots.values()):  # noqa: ASYNC110  see below
+        while not self.line.draining or any(slot.at_work for slot in self.slots.values()):  # noqa: ASYNC110  see below
             await asyncio.sleep(LOOKED_FOR_IDLE_EVERY)  # no event reports that the last slot has become idle
         stop.set()
 

@@ -43,16 +43,7 @@ class Line:
         self._paused = asyncio.Event()
         self._open_to_new = asyncio.Event()
         self._open_to_new.set()
-        self._draining = asyncio.Event()
-
-    @property
-    def draining(self) -> bool:
-        """Whether no further attempt begins."""
-        return self._draining.is_set()
-
-    async def until_draining(self) -> None:
-        """Waits until the line drains."""
-        await self._draining.wait()
+        self.draining = False
 
     @property
     def paused_by(self) -> LineFault | None:
@@ -72,7 +63,7 @@ class Line:
     def drain(self, by: Intervention) -> None:
         """Begins no further attempt; those that run go on to their verdicts."""
         log.info("line.draining", reason=by.reason or None, who=by.who)
-        self._draining.set()
+        self.draining = True
         self._open.clear()
 
     def pause(self, fault: LineFault) -> None:
