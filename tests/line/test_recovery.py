@@ -152,9 +152,12 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
 
 def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, secrets_folder: Path) -> None:
     """It leaves no child, held lock, secret file or socket; the attempts are void at once."""
-    log = Log(standing.line.folder)
+    for board in ("1", "2"):
+        standing.bench(
+            "fault", "--board", board, "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing"
+        )
     standing.bench("plug", "1", "2")
-    log.wait(event="step.started", step="flash_operational", slot="1")
+    standing.until(lambda: (standing.line.folder / "bench.jsonl").read_text().count('"what": "hang"') == 2)
     standing.until(lambda: len(programmers(standing)) == 2)
     assert ended(standing, signal.SIGTERM) == 0
     assert programmers(standing) == []
