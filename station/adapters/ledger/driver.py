@@ -127,7 +127,7 @@ class Transaction:
         if (joined := self._connection.get_transaction()) is not None:
             joined.rollback()
         else:
-            execute_alone(self._connection, "ROLLBACK")
+            self._connection.dialect.do_rollback(self._connection.connection)
 
 
 class Savepoint:
