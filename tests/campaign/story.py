@@ -51,10 +51,8 @@ OVER = ("moved over", "swapped over", "moved over after its verdict")
 AFTER = "after its verdict"
 _WILD = {"hand", "disaster"}
 FAULTY, SWITCHED = 0.5, 0.25  # shares of the boards
-EACH_HANDLED, EACH_STRUCK = (
-    0.0125,
-    0.011,
-)  # the same for each kind, so that each comes twenty times in two thousand boards
+# The same for each kind, so that each comes twenty times in two thousand boards; of what people do, some finds no place.
+EACH_HANDLED, EACH_STRUCK = 0.015, 0.011
 
 
 @dataclass(frozen=True, slots=True)
