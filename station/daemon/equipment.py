@@ -17,7 +17,6 @@ from station.adapters.programmer.run import Installation
 from station.adapters.system import version
 from station.adapters.system.transcripts import Transcripts
 from station.config.sections import BoardSection
-from station.domain.attempt import Phase
 from station.domain.product import KeyStorage
 from station.interfaces import AttemptJournal, Board, BoardArrived, Partner, Programmer, SecretSource
 from station.line.visits import Visit
@@ -55,7 +54,6 @@ class Equipment:
             recipe=self.recipe,
             secrets=self.secrets,
             quarantine_after=self.quarantine_after(),
-            first_step=None if self.clock.was_accepted else Phase.RECOGNISE,  # that event comes before every step
         )
         if (accepted := self.clock.entered()) is not None:
             await journal.record(accepted)

@@ -54,11 +54,6 @@ class WallClock:
         if there is not None and abs(there - now) > TOLERANCE:
             raise ClockContradicted(_shown(now), PKI, _shown(there))
 
-    @property
-    def was_accepted(self) -> bool:
-        """Whether the next attempt must record that a person has accepted the clock."""
-        return self._accepted is not None
-
     def entered(self) -> ClockAccepted | None:
         """Notes that an attempt has begun now. Returns an event that its journal must record first, or None."""
         self._last_entry = datetime.now(UTC)

@@ -10,7 +10,7 @@ from station.adapters.ledger import Ledger, attempts, identities
 from station.adapters.system.verifiers import VerifierPool
 from station.domain.attempt import FactoryDataWritten, Phase, UnitIdentified, Voided
 from station.faults.line import LotFull
-from tests.builders.bench import RECIPE, begun, recognised, rows, target
+from tests.builders.bench import begun, recognised, rows, target
 
 SUMMARY = "SELECT uid, verdict, fault, steps FROM attempt"
 
@@ -66,27 +66,6 @@ async def test_what_a_pulled_board_has_told_is_written_whatever_becomes_of_its_w
         await ledger.rebuild()
     assert rows(path, SUMMARY) == before
     assert before[0][:3] == (str(target(1).uid), "void", "board.removed")
-
-
-async def test_an_attempt_and_its_first_step_are_durable_together_before_its_body_runs(path: Path) -> None:
-    """One commit for both, since nothing happens between them; the step's later events follow it."""
-    async with Ledger.open(path, station="line-1") as ledger, VerifierPool(1000, 1) as secrets:
-        before = int(str(ledger.status["commits"]))
-        journal = await ledger.attempt(
-            slot="1", probe="066AFF", tty="ttyACM0", recipe=RECIPE, secrets=secrets, first_step=Phase.RECOGNISE
-        )
-        assert rows(path, "SELECT type, body FROM event") == [("StepStarted", '{"step": "recognise"}')]
-        async with journal.step(Phase.RECOGNISE):
-            assert journal.attempt.phase is Phase.RECOGNISE
-            await journal.record(UnitIdentified.of(target(1)))
-        assert int(str(ledger.status["commits"])) == before + 1
-        await journal.finish(Voided("board.removed"))
-    assert [name for (name,) in rows(path, "SELECT type FROM event ORDER BY id")] == [
-        "StepStarted",
-        "UnitIdentified",
-        "StepFinished",
-        "Voided",
-    ]
 
 
 async def test_a_step_and_its_intent_are_durable_together_before_its_body_runs(path: Path) -> None:

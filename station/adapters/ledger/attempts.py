@@ -71,10 +71,8 @@ def begin(
     tty: str,
     recipe: RecordedRecipe,
     at: datetime,
-    first: Sequence["Entry"] = (),
-    reports: Reports | None = None,
 ) -> tuple[int, Traced]:
-    """A new attempt with its `first` events. Returns its number, and the lot that it is traced to until its unit is known."""
+    """A new attempt without events. Returns its number, and the lot that it is traced to until its unit is known."""
     traced = lots.traced(connection, recipe)
     images = {image.name: image.sha256 for image in recipe.images}
     values = {
@@ -93,8 +91,6 @@ def begin(
     number = _BEGUN.one(int, connection, values | Sum(at, at).columns)
     totals.begun(connection)
     attempt_facts.begun(connection, at, number, values, recipe.release)
-    if first:
-        append(connection, number, first, reports)
     return number, traced
 
 

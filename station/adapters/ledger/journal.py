@@ -105,7 +105,7 @@ class AttemptJournal:
         traced: Traced,
         quarantine_after: int,
         clock: Clock,
-        begun: Sum,
+        started_at: datetime,
         custody: Custody,
         pairing: PairingKey,
         vault: Vault,
@@ -119,9 +119,7 @@ class AttemptJournal:
         self._traced = traced
         self._quarantine_after = quarantine_after
         self._clock = clock
-        self._sum = self._written = begun  # `_written` without the events in `_held`
-        self._started = begun.attempt.phase
-        """The step whose start was recorded with the attempt's, until its body begins; `STARTED` if none was."""
+        self._sum = self._written = Sum(started_at, started_at)  # `_written` without the events in `_held`
         self._held: list[Entry] = []
         self._custody = custody
         self._pairing = pairing
@@ -153,10 +151,7 @@ class AttemptJournal:
 
         A body that raises leaves the step open.
         """
-        events = intents if phase is self._started else (StepStarted(phase), *intents)
-        self._started = Phase.STARTED
-        if events:
-            await self._append(*events)
+        await self._append(StepStarted(phase), *intents)
         log.info("step.started", step=phase.value)
         began = time.monotonic()
         yield

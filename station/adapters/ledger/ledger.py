@@ -29,7 +29,6 @@ from station.adapters.ledger import (
     sqlite,
     vault,
 )
-from station.adapters.ledger.attempts import Entry, Sum
 from station.adapters.ledger.auditing import Audit
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
@@ -43,7 +42,6 @@ from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.vault import Vault
 from station.adapters.ledger.writer import UnitOfWork, Writer
 from station.adapters.system import version
-from station.domain.attempt import Phase, StepStarted
 from station.domain.credentials import Credentials
 from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
@@ -175,20 +173,10 @@ class Ledger:
         recipe: RecordedRecipe,
         secrets: SecretSource,
         quarantine_after: int = QUARANTINE_AFTER,
-        first_step: Phase | None = None,
     ) -> AttemptJournal:
-        """A new attempt, durably begun. So many fails put its unit into quarantine; 0: none do.
-
-        Where the `first_step` is known, its start is durable at once with the attempt, and costs no unit of work of its own.
-        """
+        """A new attempt, durably begun. So many fails put its unit into quarantine; 0: none do."""
         clock = Clock()
         started_at = clock.now()
-        begun = Sum(started_at, started_at)
-        first: list[Entry] = []
-        if first_step is not None:
-            started = StepStarted(first_step)
-            begun = begun.after(started_at, started)
-            first.append((started, begun))
         number, traced = await self._custody.do_anyhow(
             partial(
                 attempts.begin,
@@ -199,8 +187,6 @@ class Ledger:
                 tty=tty,
                 recipe=recipe,
                 at=started_at,
-                first=first,
-                reports=self._reports,
             )
         )
         return AttemptJournal(
@@ -210,7 +196,7 @@ class Ledger:
             traced,
             quarantine_after,
             clock,
-            begun,
+            started_at,
             self._custody,
             self._pairing,
             self._vault,
