@@ -71,6 +71,7 @@ class Canaries:
         found = cls()
         for board in left.boards:
             found.add_board(board)
+        found._forget_ids(left.boards)
         for file in key_files(left.folder):
             found._add_key_file(file)
         return found
@@ -105,6 +106,13 @@ class Canaries:
         self.add(record, f"passcode {name}")
         self._code(f"{passcode:08}".encode(), f"passcode {name}")
         self.digits[f"{passcode:08}".encode()] = f"passcode {name}"
+
+    def _forget_ids(self, boards: Sequence[Board]) -> None:
+        """The programmer shows a board's unique id as three words, and one of thousands of words is another board's passcode."""
+        for uid in (bytes.fromhex(board.uid) for board in boards):
+            for text in (f"{int.from_bytes(uid[at : at + 4], 'little'):08X}" for at in range(0, len(uid), 4)):
+                if text.isdecimal():
+                    self.passcodes.pop(int(text), None)
 
     def _add_key_file(self, file: Path) -> None:
         content = file.read_bytes().strip()

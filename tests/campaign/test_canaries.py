@@ -144,6 +144,16 @@ def test_digits_in_a_hash_are_none_and_a_cell_of_its_own_is(tmp_path: Path) -> N
     assert list(leaks(Folder(tmp_path, [board]))) == ["passcode of board 1 in ledger.sqlite"]
 
 
+def test_a_word_of_another_boards_unique_id_is_none(tmp_path: Path) -> None:
+    """The programmer shows it in each run, and by chance it is this board's passcode."""
+    passcode = {PASSCODE: (20202021).to_bytes(4, "little")}
+    other = Board(2, "67cb5132" + bytes.fromhex("20202021")[::-1].hex() + "51323437", "other", {}, (), frozenset())
+    (tmp_path / "transcript.txt").write_text("0x1FFF7590 : 3251CB67 20202021 37343251\n", encoding="utf-8")
+    board = Board(1, "0" * 24, "probe", passcode, (), frozenset())
+    assert list(leaks(Folder(tmp_path, [board, other]))) == []
+    assert list(leaks(Folder(tmp_path, [board]))) == ["passcode of board 1 in transcript.txt"]
+
+
 def test_labels_may_show_codes_and_no_keys(canaries: Canaries) -> None:
     assert canaries.within(f"{CODE} {MANUAL}".encode(), codes_allowed=True) == set()
     assert canaries.within(KEY_BYTES.hex().encode(), codes_allowed=True) == {"private key of board 1"}

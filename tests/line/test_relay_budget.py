@@ -2,7 +2,11 @@
 """The relay's limits: how many certificates a PKI in trouble can sell, and when it is asked again."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,6 +24,7 @@ from station.faults.line import (
 )
 from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
 from station.faults.unit import CSRRejected
+from tests.campaign.stepping import STEPS, SteppedClock
 from tests.line.relay_bench import (
     LOST,
     NOTHING,
@@ -355,6 +360,34 @@ def test_pauses_before_a_question(times: int, after: float | None, expected: flo
 
 def test_a_clock_set_back_holds_nothing_up_for_ever() -> None:
     assert seconds_until(datetime(9999, 1, 1, tzinfo=UTC)) == LONGEST_WAIT
+
+
+STEPPED = """
+import sys
+from station.adapters.pki.waits import in_seconds, seconds_until
+due = in_seconds(1000.0)
+for _ in sys.stdin:
+    print(seconds_until(due), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_clock_that_is_set_meanwhile_moves_no_wait(tmp_path: Path) -> None:
+    """A PKI that was to be asked in a second would be asked four hours later."""
+    clock = SteppedClock(tmp_path)
+    command = [sys.executable, "-c", STEPPED, "station", "run", "--config"]
+    environment = {**os.environ, **clock.built()}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as waiting:
+        assert waiting.stdin is not None
+        assert waiting.stdout is not None
+        for seconds in (0, *STEPS):
+            with clock.stepped(seconds):
+                waiting.stdin.write("\n")
+                waiting.stdin.flush()
+                assert 0 < float(waiting.stdout.readline()) <= 1000
+        waiting.stdin.close()
 
 
 # --- parked boards, and the end ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 """Pauses between requests: as the PKI asks for them by Retry-After, kept over attempts and restarts, else a random back-off."""
 
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from station.interfaces import IssuanceJournal
 
 LONGEST_WAIT = 86_400.0  # seconds; a PKI that asks for more is asked again after a day
 _random = secrets.SystemRandom()
+_BEGAN = datetime.now(UTC), time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,19 @@ class Waits:
 
 
 def in_seconds(seconds: float) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=seconds)
+    """That time by this process's clock, see `seconds_until`."""
+    return _now() + timedelta(seconds=seconds)
 
 
 def seconds_until(moment: datetime | None) -> float:
-    """0 for None and for a time past; never more than `LONGEST_WAIT`, so that a clock set back holds nothing up for ever."""
-    return 0.0 if moment is None else min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
+    """0 for None and for a time past.
+
+    By the wall clock as it was at this process's start, and has gone on since: whoever sets it meanwhile, or NTP, moves no wait. Times
+    of an earlier process may be by another clock, so it is never more than `LONGEST_WAIT`.
+    """
+    return 0.0 if moment is None else min(max((moment - _now()).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def _now() -> datetime:
+    wall, monotonic = _BEGAN
+    return wall + timedelta(seconds=time.monotonic() - monotonic)
