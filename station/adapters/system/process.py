@@ -65,20 +65,24 @@ class Look:
     @property
     def pipes(self) -> set[str]:
         found = set()
-        with suppress(OSError):
-            for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
-                with suppress(OSError):  # it was closed since the folder was listed
-                    found.add(os.readlink(descriptor))  # noqa: PTH115  a pipe's name is no path
+        for descriptor in self._descriptors():
+            with suppress(OSError):
+                found.add(os.readlink(descriptor))  # noqa: PTH115  a pipe's name is no path
         return found
 
     def has_open(self, file: os.stat_result) -> bool:
         """Whether it has this file open, by whatever name."""
-        with suppress(OSError):
-            for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
-                with suppress(OSError):
-                    if os.path.samestat(descriptor.stat(), file):
-                        return True
+        for descriptor in self._descriptors():
+            with suppress(OSError):
+                if os.path.samestat(descriptor.stat(), file):
+                    return True
         return False
+
+    def _descriptors(self) -> list[Path]:
+        """Those that were open a moment ago; none of a process that may not be looked at."""
+        with suppress(OSError):
+            return list(Path(f"/proc/{self.pid}/fd").iterdir())
+        return []
 
 
 def fresh_mark(longest: float | None = None) -> str:
