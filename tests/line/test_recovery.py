@@ -123,6 +123,15 @@ def programmers(standing: Standing) -> list[int]:
     return [int(pid) for pid in found.stdout.split()]
 
 
+def hang(standing: Standing, *boards: str, at: str, deaf_to: str = "nothing") -> None:
+    """Plugs in these boards, whose programmers hang in this phase; returns when they do."""
+    for board in boards:
+        standing.bench("fault", "--board", board, "--at", at, "--what", "hang", "--set", f"deaf_to={deaf_to}")
+    standing.bench("plug", *boards)
+    journal = standing.line.folder / "bench.jsonl"
+    standing.until(lambda: journal.read_text().count('"what": "hang"') == len(boards))
+
+
 def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None:
     """The restarted daemon voids open attempts, and its boards pass with one identity each."""
     slots = range(1, BOARDS + 1)
@@ -152,12 +161,7 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
 
 def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, secrets_folder: Path) -> None:
     """It leaves no child, held lock, secret file or socket; the attempts are void at once."""
-    for board in ("1", "2"):
-        standing.bench(
-            "fault", "--board", board, "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing"
-        )
-    standing.bench("plug", "1", "2")
-    standing.until(lambda: (standing.line.folder / "bench.jsonl").read_text().count('"what": "hang"') == 2)
+    hang(standing, "1", "2", at="flash_operational")
     standing.until(lambda: len(programmers(standing)) == 2)
     assert ended(standing, signal.SIGTERM) == 0
     assert programmers(standing) == []
@@ -182,9 +186,7 @@ def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
 
 def test_a_programmer_that_outlived_its_daemon_is_waited_for(standing: Standing) -> None:
     """A second programmer on the same probe would spoil the board."""
-    standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing")
-    standing.bench("plug", "1")
-    standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())
+    hang(standing, "1", at="flash_operational")
     ended(standing, signal.SIGKILL)
     (outlived,) = programmers(standing)
     log = Log(standing.line.folder)
@@ -201,9 +203,9 @@ def test_a_programmer_that_outlived_its_daemon_and_hangs_is_ended(
     """The next daemon gives it as long as its own would have, and then goes on with the board; nobody has to come."""
     monkeypatch.setenv("STATION__PROGRAMMER__CONNECT_WITHIN", "30")  # twice for this run, which then reads the board
     monkeypatch.setenv("STATION__PROGRAMMER__STOP_WITHIN", "1")
-    standing.bench("fault", "--board", "1", "--at", "recognise", "--what", "hang", "--set", "deaf_to=all")
-    standing.bench("plug", "1")
-    standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())
+    ended(standing, signal.SIGTERM)
+    standing.line.start_daemon()  # its programmer has the time that it was given
+    hang(standing, "1", at="recognise", deaf_to="all")
     ended(standing, signal.SIGKILL)
     (outlived,) = programmers(standing)
     log = Log(standing.line.folder)
