@@ -77,9 +77,18 @@ class Player:
 
     def nonce(self) -> bytes:
         nonce = next(self.nonces, None)
-        if nonce is None:
-            raise Unanswered("a nonce to be signed")
-        return nonce
+        if nonce is not None:
+            return nonce
+        self.check_not_cancelled()
+        raise Unanswered("a nonce to be signed")
+
+    def check_not_cancelled(self) -> None:
+        """Raises `StoppedByLine` if the attempt was cancelled: today's code has come to where the recorded one was stopped.
+
+        A recording has no times of the ledger's commits, so today's code may be some milliseconds ahead of it.
+        """
+        if self.recording.cancelled is not None and self.recording.verdict is not None:
+            raise StoppedByLine(self.recording.verdict)
 
     async def answer(self, question: str) -> object:
         """The next answer to this question; raises the fault that it was."""
@@ -186,6 +195,7 @@ class PlayedTTY(tty.TTY):
         self.path = path
         self._player = player
         self._sent = [each for each in port.traffic if each.sent]
+        self._is_lost = any(each.data is None for each in port.traffic)
         self._coming = [
             (sum(other.sent for other in port.traffic[:at]), each)
             for at, each in enumerate(port.traffic)
@@ -202,6 +212,9 @@ class PlayedTTY(tty.TTY):
 
     def send(self, data: bytes) -> None:
         if len(self._sent_at) >= len(self._sent):
+            if self._is_lost:  # at any time since the last bytes, as the ledger took its time for a commit
+                raise TTYLost(self.path)
+            self._player.check_not_cancelled()
             self._player.differs("to the board", "nothing more", data.hex())
         elif (recorded := self._sent[len(self._sent_at)].data) != data:
             self._player.differs("to the board", (recorded or b"").hex(), data.hex())
@@ -325,6 +338,8 @@ class PlayedLedger:
             raise StoppedByLine(verdict)
 
     def _append(self, event: Event) -> None:
+        if len(self.way) >= len(self._player.recording.way) - 1:  # the last is the verdict
+            self._player.check_not_cancelled()
         self.attempt = transitions.after(self.attempt, event)
         self.way.append(event)
 

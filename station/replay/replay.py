@@ -49,6 +49,7 @@ from station.replay.playing import (
 from station.replay.recording import Entry, Recording, moment
 from station.replay.stand_ins import with_stand_ins
 
+SAME_MOMENT = 0.01  # seconds: times in a recording are rounded, and what it tells of was before the cancellation
 LONGER = 7200.0  # seconds that a replay may last beyond its recording, by the clock that jumps
 
 
@@ -117,7 +118,7 @@ async def _worked(
     """Today's verdict, as a slot comes to it; or None and the question that the recording does not answer."""
     recording = player.recording
     loop = asyncio.get_running_loop()
-    ends = recording.ended + LONGER if recording.cancelled is None else recording.cancelled
+    ends = recording.ended + LONGER if recording.cancelled is None else recording.cancelled + SAME_MOMENT
 
     async def is_sample(_target: Target) -> bool:
         return recording.is_sample and recipe.given is None
@@ -131,6 +132,7 @@ async def _worked(
     try:
         async with scope:
             await carry_out(job)
+        player.check_not_cancelled()
     except TimeoutError:
         if not scope.expired():
             raise

@@ -92,6 +92,29 @@ def test_every_attempt_is_recorded_and_goes_the_same_way(run: Demonstration, rec
     assert {fault or verdict for _, _, verdict, fault in FAULTS.values()} <= set(ends.values())
 
 
+REMOVED: Entry = {"kind": "verdict", "type": "Voided", "body": {"fault": "board.removed", "evidence": {}}}
+
+
+def test_a_board_that_is_pulled_goes_the_same_way_whatever_was_told_last(run: Demonstration, recipe: Recipe) -> None:
+    """Also in the middle of a commit, whose duration no recording has: today's code is past it at once, and stops there."""
+    entries = of_fault(run, "pass")
+    for count in range(2, len(entries)):
+        at = {"at": entries[count - 1]["at"]}
+        played = replay([*entries[:count], at | {"kind": "cancelled"}, at | REMOVED], recipe)
+        assert played.same, (entries[count - 1], played)
+
+
+def test_a_port_that_is_lost_takes_no_more_bytes(run: Demonstration, recipe: Recipe) -> None:
+    """At each moment between the answer of the board and the next question to it."""
+    entries = of_fault(run, "pass")
+    begun = next(at for at, entry in enumerate(entries) if entry.get("step") == "deliver")
+    sent = next(at for at, entry in enumerate(entries) if at > begun and entry["kind"] == "sent")
+    for count in range(begun + 1, sent + 1):
+        at = {"at": entries[count - 1]["at"]}
+        played = replay([*entries[:count], at | {"kind": "lost"}, at | REMOVED], recipe)
+        assert played.same, (entries[count - 1], played)
+
+
 def forms(value: bytes) -> Iterator[bytes]:
     """A secret as it may stand in a file."""
     yield value
