@@ -123,8 +123,8 @@ def _tell(console: Console, result: Report, endings: Sequence[Ending], folder: P
 
 def _stay(console: Console, line: DemoLine) -> None:
     """Returns after Ctrl-C. Raises `DemoFailed` if one of the processes ends."""
-    console.print(f"The page stays up until Ctrl-C: {line.page}", soft_wrap=True)
-    try:
+    try:  # from before the line is told, for whoever reads it may be quick
+        console.print(f"The page stays up until Ctrl-C: {line.page}", soft_wrap=True)
         while (trouble := line.trouble()) is None:
             time.sleep(LOOK_EVERY)
     except KeyboardInterrupt:
