@@ -92,7 +92,9 @@ class MemoryCentre:
     async def push(self, incarnation: int, first: int, previous: bytes, lines: Sequence[Line]) -> Cursor:
         lost = self._meets("push")
         known = self.incarnations[incarnation]
-        if first == len(known.lines) + 1 and previous == known.head:
+        if lines and first == len(known.lines) + 1 and (previous == known.head or first == 1):
+            if first == 1:
+                known.begun_from = previous
             known.lines += lines
         return self._answer(lost, Cursor(len(known.lines) + 1, known.head, known.closed))
 

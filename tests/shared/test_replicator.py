@@ -79,6 +79,21 @@ async def test_an_answer_that_does_not_come_changes_nothing_in_the_end(mishap: M
     assert len(pair.centre.blocks) == 1
 
 
+async def test_boards_that_are_made_before_an_enrolment_is_answered_do_not_fork_the_ledger() -> None:
+    """The earlier incarnation's journal goes on meanwhile, so that the base is another than the one that was asked with."""
+    pair = Pair()
+    await pair.rounds()
+    pair.ledger.state = replace(pair.ledger.state, moved=True)
+    pair.centre.mishaps = [Lost()]
+    pair.restart()
+    await pair.replicator.round()
+    pair.ledger.tell("AttemptEnded", 3)
+    seen = await pair.rounds()
+    assert (seen.state, seen.waiting, list(pair.centre.incarnations)) == (State.UP, 0, [1, 2])
+    assert pair.told[0] == b"IncarnationBegun"
+    assert pair.centre.incarnations[2].begun_from == pair.ledger.begun_from
+
+
 async def test_a_request_whose_answer_was_lost_is_asked_again_after_a_restart() -> None:
     pair = Pair()
     await pair.rounds()

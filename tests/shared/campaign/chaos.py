@@ -319,7 +319,8 @@ class Chaos:
     def _set_back(self, seat: Seat) -> None:
         """The whole machine is set back, once the centre knows of something that the station's file will not know.
 
-        Before that nobody could see it: what was on the machine alone is gone without a trace.
+        Before that nobody could see it: what was on the machine alone is gone without a trace. Nothing happens to a station that
+        begins a new incarnation meanwhile, since it would come back as another PC.
         """
         if seat.cut_until is not None or not (seat.state / LEDGER).exists():
             return
@@ -332,7 +333,10 @@ class Chaos:
             query = "SELECT incarnation, max(number) FROM chain WHERE incarnation > 0 GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1"
             known = connection.execute(query).fetchone()
         while known is not None and time.monotonic() < end:
-            if people.lines_of(self.server.dsn(self.database), seat.station, known[0]) > known[1]:
+            incarnation, lines = people.told_by(self.server.dsn(self.database), seat.station)
+            if incarnation > known[0]:
+                return
+            if incarnation == known[0] and lines > known[1]:
                 self._put_back(seat, seat.backup, Disaster.SNAPSHOT)
                 return
             time.sleep(LOOKED_EVERY)

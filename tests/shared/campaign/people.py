@@ -33,10 +33,10 @@ def accept_restore(dsn: str, skip: int) -> None:
         administration.accept_restore(connection, skip)
 
 
-def lines_of(dsn: str, station: str, incarnation: int) -> int:
-    """How many lines of its journal the centre has."""
-    query = """SELECT i.next_line - 1 FROM incarnation i JOIN station s ON s.id = i.station
-        WHERE s.name = %s AND i.number = %s"""
+def told_by(dsn: str, station: str) -> tuple[int, int]:
+    """The station's newest incarnation, and how many lines of its journal the centre has; zeros before the first."""
+    query = """SELECT i.number, i.next_line - 1 FROM incarnation i JOIN station s ON s.id = i.station
+        WHERE s.name = %s ORDER BY i.number DESC LIMIT 1"""
     with psycopg.connect(dsn) as connection:
-        row = connection.execute(query.encode(), [station, incarnation]).fetchone()
-    return 0 if row is None else int(row[0])
+        row = connection.execute(query.encode(), [station]).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
