@@ -337,9 +337,10 @@ class IssuanceJournal(Protocol):
     async def is_unanswered(self, key: str) -> bool:
         """Whether the answer to a request for this key was lost, even if its board has been excused for it."""
 
-    async def record_issued(self, key: str, credentials: Credentials) -> None:
+    async def record_issued(self, key: str, credentials: Credentials, surplus: Sequence[bytes] = ()) -> None:
         """Records the credentials durably, before anybody gets them. They have been checked, and are live from now on.
 
+        `surplus` are certificates, DER, that came in the same answer and that no board has.
         Raises `CredentialsInvalid` if the serial number is not new, and `KeyChanged` if the board has another key's.
         """
 

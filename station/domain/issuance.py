@@ -47,7 +47,7 @@ class OrphanKind(StrEnum):
     REFUSED = "refused"
     """The station received the certificate and refused it."""
     SURPLUS = "surplus"
-    """A second certificate for a key, by the PKI's own list or answer."""
+    """A second certificate for a key, by the PKI's own list, or one for a key of nobody in the answer to a request."""
     SCRAPPED = "scrapped"
     """The certificate of a unit that was scrapped."""
 

@@ -66,7 +66,7 @@ async def test_a_certificate_passes_the_stations_checks(bao: OpenBao, pki: Path)
     """The request's subject is left as it is; the authorities are those that the line pins."""
     csr, _ = new_csr()
     async with opened(bao, pki) as client:
-        dac = await client.enroll(csr)
+        dac = (await client.enroll(csr)).certificate
         authorities = [each.public_bytes(Encoding.DER) for each in await client.authorities()]
         moment = client.time()
     assert authorities == [anchor(pki, "pai"), anchor(pki, "paa")]
@@ -88,7 +88,7 @@ async def test_one_request_twice_is_two_certificates_and_the_list_has_both(bao: 
     """Others' certificates are not among them, nor is anything for a key that was never certified."""
     (csr, _), (other, _), (never, _) = new_csr(), new_csr(), new_csr()
     async with opened(bao, pki) as client:
-        bought = [await client.enroll(csr), await client.enroll(csr)]
+        bought = [(await client.enroll(csr)).certificate for _ in range(2)]
         await client.enroll(other)
         found = await client.issued_for(csr)
         assert await client.issued_for(never) == []
@@ -104,7 +104,7 @@ async def test_a_list_of_many_pages_is_read_to_its_end(
     csrs = [new_csr()[0] for _ in range(40)]
     monkeypatch.setattr("station.adapters.pki.openbao_list.PAGE", 3)
     async with opened(bao, pki) as client:
-        bought = [await client.enroll(csr) for csr in csrs]
+        bought = [(await client.enroll(csr)).certificate for csr in csrs]
         assert [await client.issued_for(csr) for csr in csrs] == [[dac] for dac in bought]
 
 

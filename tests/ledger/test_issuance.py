@@ -40,6 +40,17 @@ async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
         assert (await ledger.of_key("00" * 32, UID)).credentials is None
 
 
+async def test_what_came_besides_in_an_answer_is_an_orphan(ledger: Ledger, path: Path) -> None:
+    """Also if it comes again; and the list to be revoked has its serial number."""
+    answer, foreign = credentials(0xAB), credentials(0xCD)
+    await ledger.submitted(answer.key, b"CSR", UID)
+    await ledger.record_issued(answer.key, answer, [foreign.dac, answer.dac, foreign.dac])
+    (orphan,) = orphans.listed(path)
+    assert (orphan.kind, orphan.uid, orphan.serial_number) == (OrphanKind.SURPLUS, str(UID), foreign.dac_serial_number)
+    assert orphan.live_serial_number == answer.dac_serial_number
+    assert (await ledger.of_key(answer.key, UID)).credentials == answer
+
+
 async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
     """A second board with the same key is a copy, and gets no certificate."""
     answer = credentials(0xAB)

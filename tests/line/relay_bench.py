@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product, make_dac, make_paa, make_pai
-from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.enroller import Issued, NotNow, Outcome
 from station.adapters.pki.recovery import Check
 from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
@@ -93,12 +93,13 @@ class Journal:
         self.unanswered[key] = self.unanswered.get(key, 0) + 1
         return self.unanswered[key] - 1
 
-    async def record_issued(self, key: str, credentials: Credentials) -> None:
+    async def record_issued(self, key: str, credentials: Credentials, surplus: Sequence[bytes] = ()) -> None:
         if credentials.dac_serial_number in self.taken:
             raise CredentialsInvalid("RFC 5280 4.1.2.2", "issued before")
         self.lines.append("issued")
         self.unanswered[key] -= 1
         self.known[key] = credentials
+        self.surplus += surplus
 
     async def record_rejected(self, key: str, reason: str) -> None:
         assert reason
@@ -141,11 +142,13 @@ class PKI:
         """Its own list of the certificates for the key, if it shows one."""
         self.list_fault: LineFault | None = None
         self.away: LineFault | None = None
+        self.besides: tuple[bytes, ...] = ()
+        """Further certificates in every answer."""
         self.not_now: NotNow | None = None
         """Why it does not show its authorities."""
         self.serving: list[x509.Certificate] = [PAA.certificate, PAI.certificate]
 
-    async def enroll(self, csr: bytes) -> bytes:
+    async def enroll(self, csr: bytes) -> Issued:
         self.journal.lines.append("asked")
         self.asked.set()
         self.at_once += 1
@@ -159,7 +162,7 @@ class PKI:
             raise trouble
         public_key = x509.load_der_x509_csr(csr).public_key()
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
-        return make_dac(PAI, PRODUCT, public_key).public_bytes(Encoding.DER)
+        return Issued(make_dac(PAI, PRODUCT, public_key).public_bytes(Encoding.DER), self.besides)
 
     async def issued_for(self, csr: bytes) -> list[bytes] | None:  # noqa: ARG002  one key a list
         if self.list_fault is not None:

@@ -50,7 +50,7 @@ async def test_the_certificate_is_for_the_key_in_the_request(pki: Served) -> Non
     requests = [new_csr() for _ in range(20)]
     dacs = await asyncio.gather(*[pki.est.enroll(csr) for csr, _ in requests])
     for (_, key), dac in zip(requests, dacs, strict=True):
-        assert x509.load_der_x509_certificate(dac).public_key() == key
+        assert x509.load_der_x509_certificate(dac.certificate).public_key() == key
     assert len(pki.issued) == 20
 
 
@@ -99,7 +99,9 @@ async def test_the_certificate_is_found_among_others_in_any_form(directory: Path
         )
 
     async with answering(directory, answer) as url, client(directory, url) as est:
-        assert await est.enroll(csr) == dac.public_bytes(Encoding.DER)
+        issued = await est.enroll(csr)
+    assert issued.certificate == dac.public_bytes(Encoding.DER)
+    assert issued.others == (pai.certificate.public_bytes(Encoding.DER),)
 
 
 # --- the time ----------------------------------------------------------------------------------------------------------
@@ -305,7 +307,7 @@ async def test_a_decision_can_be_put_off(pki: Served) -> None:
         await pki.est.enroll(csr)
     assert (caught.value.outcome, caught.value.after) == (Outcome.PENDING, 3.0)
     assert pki.issued == []
-    assert await pki.est.enroll(csr)
+    assert (await pki.est.enroll(csr)).certificate
 
 
 @pytest.mark.parametrize(("text", "after"), [("0", 0), ("3600", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)])

@@ -63,9 +63,10 @@ async def refusal(what: Awaitable[object]) -> AnswerUnusable | Fault | NotNow:
 async def test_the_certificate_is_the_one_for_the_key(scripts: Scripts) -> None:
     """The program gets the CSR in PEM and prints certificates in any order, with text between them."""
     csr, other = new_csr(), new_csr()
-    dac = dac_for(csr)
-    scripts.write("answer", f"Thank you.\n{pem(dac_for(other))}{pem(dac)}")
-    assert await scripts.program("cat > got; echo working >&2; cat answer").enroll(csr) == dac
+    dac, foreign = dac_for(csr), dac_for(other)
+    scripts.write("answer", f"Thank you.\n{pem(foreign)}{pem(dac)}")
+    issued = await scripts.program("cat > got; echo working >&2; cat answer").enroll(csr)
+    assert (issued.certificate, issued.others) == (dac, (foreign,))
     assert x509.load_pem_x509_csr(scripts.read("got").encode()).public_bytes(Encoding.DER) == csr
 
 
@@ -188,13 +189,13 @@ async def test_a_certificate_may_be_in_one_long_line(scripts: Scripts) -> None:
     whole = base64.b64encode(pkcs7.serialize_certificates(loaded, Encoding.DER)).decode()
     assert len(whole) > 4096
     scripts.write("p7", f"-----BEGIN PKCS7-----\n{whole}\n-----END PKCS7-----\n")
-    assert await scripts.program("cat p7").enroll(csr) == good
+    assert (await scripts.program("cat p7").enroll(csr)).certificate == good
 
 
 async def test_a_program_may_leave_its_input_unread(scripts: Scripts) -> None:
     csr = new_csr()
     scripts.write("good", pem(dac_for(csr)))
-    assert await scripts.program("exec <&-; cat good").enroll(csr)
+    assert (await scripts.program("exec <&-; cat good").enroll(csr)).certificate
 
 
 async def test_a_killed_program_may_have_issued(scripts: Scripts) -> None:

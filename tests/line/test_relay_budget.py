@@ -232,6 +232,30 @@ async def test_a_lost_certificate_is_found_in_the_pkis_own_list(journal: Journal
     assert journal.lines.count("asked") == 1
 
 
+async def test_a_certificate_for_a_foreign_key_in_a_good_answer_is_recorded(journal: Journal, csr: bytes) -> None:
+    """The PKI's own authorities, which it may send along, are none that a board could have."""
+    foreign = dac_for(new_csr())
+    pki = PKI(journal)
+    pki.besides = (PINNED, foreign, b"no certificate")
+    async with between(pki, journal) as authority:
+        credentials = await authority.issue_dac(csr, UID_1)
+    assert credentials.key == csr_key(csr)
+    assert journal.surplus == [foreign]
+
+
+async def test_such_a_certificate_is_kept_with_a_refused_answer_too(journal: Journal, csr: bytes) -> None:
+    def refuse(_csr: bytes, _credentials: Credentials) -> None:
+        raise CredentialsInvalid("6.2.2.3", "not good")
+
+    pki = PKI(journal)
+    pki.besides = (dac_for(new_csr()),)
+    async with between(pki, journal, check=refuse) as authority:
+        with pytest.raises(CredentialsInvalid):
+            await authority.issue_dac(csr, UID_1)
+    (answer,) = journal.refused
+    assert answer.certificates[1:] == pki.besides
+
+
 async def test_a_lost_certificate_that_is_refused_stops_the_line_as_any_other(journal: Journal, csr: bytes) -> None:
     """A PKI with a wrong profile that loses its answers sells no second one; later the same certificate stands in no way."""
     pki = PKI(journal, LOST)

@@ -3,6 +3,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,8 @@ from station.faults.line import CredentialsInvalid
 from station.faults.slot import PKIAnswerLost
 from station.faults.unit import KeyChanged, KeyShared
 from station.interfaces import RefusedAnswer
+
+BESIDES = "it came in the answer to another key's request"
 
 _request, _certificate = tables.pki_request, tables.certificate
 _spare, _wait = tables.spare_certificate, tables.pki_wait
@@ -137,15 +140,19 @@ def _enter_request(connection: Connection, key: str, csr: bytes, uid: UID, at: d
     chain.tell(connection, at, RequestSubmitted(number, key, uid))
 
 
-def issue(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
-    """Records the certificate that answers the last request, and is live from now on.
+def issue(
+    connection: Connection, key: str, credentials: Credentials, at: datetime, surplus: Sequence[bytes] = ()
+) -> None:
+    """Records the certificate that answers the last request, and is live from now on, and what that answer brought besides.
 
     Raises `CredentialsInvalid` when its serial number is not new. Raises `KeyChanged` when the board has a certificate
     for another key, as happens if two boards show one UID at once. The request then stays without an answer.
     """
     if (there := _OTHER_KEY.scalar(str, connection, {"of_key": key})) is not None:
         raise KeyChanged(key, there)
-    _enter(connection, key, credentials, at)
+    request = _enter(connection, key, credentials, at)
+    for certificate in surplus:
+        keep(connection, Spare(OrphanKind.SURPLUS, key, BESIDES, request, certificate), at)
 
 
 def enter_adopted(connection: Connection, key: str, credentials: Credentials, uid: UID, at: datetime) -> None:
@@ -162,7 +169,8 @@ def is_asked(connection: Connection, key: str) -> bool:
     return connection.execute(open_request).first() is not None
 
 
-def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime, *, told: bool = False) -> None:
+def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime, *, told: bool = False) -> int:
+    """Records the certificate; returns the number of the request that it answers."""
     serial_number = credentials.dac_serial_number
     if _WITH_NUMBER.scalar(str, connection, {"number": serial_number}) is not None:
         raise CredentialsInvalid("RFC 5280 4.1.2.2", f"serial number {serial_number} was issued before")
@@ -180,6 +188,7 @@ def _enter(connection: Connection, key: str, credentials: Credentials, at: datet
     )
     if not told:
         tell_issued(connection, request, key, credentials, at)
+    return request
 
 
 def tell_issued(connection: Connection, request: int, key: str, credentials: Credentials, at: datetime) -> None:

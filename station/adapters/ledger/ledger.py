@@ -356,12 +356,13 @@ class Ledger:
         """
         return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
-    async def record_issued(self, key: str, credentials: Credentials) -> None:
-        """Records a DAC durably before it is handed out.
+    async def record_issued(self, key: str, credentials: Credentials, surplus: Sequence[bytes] = ()) -> None:
+        """Records a DAC durably before it is handed out, with the other certificates of its answer that no unit gets.
 
         Raises `CredentialsInvalid` when its serial number is not new.
         """
-        await self._custody.do_once(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
+        work = partial(issuance.issue, key=key, credentials=credentials, surplus=surplus, at=datetime.now(UTC))
+        await self._custody.do_once(work)
 
     async def record_rejected(self, key: str, reason: str) -> None:
         """Records that the PKI refused the last request, and issued no certificate."""

@@ -18,6 +18,14 @@ class Outcome(Enum):
     PENDING = "the PKI has the request and decides later; the same request again is a question, not a new request"
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An answer with the certificate for the key, DER. `others` are those that came along, in no order: authorities, mostly."""
+
+    certificate: bytes
+    others: tuple[bytes, ...] = ()
+
+
 @dataclass(eq=False)
 class NotNow(Exception):
     """This request brought no certificate; the next one may."""
@@ -48,8 +56,8 @@ class Enroller(Protocol):
     @property
     def url(self) -> str: ...
 
-    async def enroll(self, csr: bytes) -> bytes:
-        """Makes one request and returns the certificate for its key, DER; raises NotNow, AnswerUnusable or a fault.
+    async def enroll(self, csr: bytes) -> Issued:
+        """Makes one request and returns the certificate for its key; raises NotNow, AnswerUnusable or a fault.
 
         After CSRRejected, PKIRefusedStation, PKIUntrusted and ResourcesExhausted no certificate was issued.
         """

@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from station.adapters.pki import answers, csr_attributes
 from station.adapters.pki.answers import NoCertificates
 from station.adapters.pki.ber import BERInvalid
-from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, Issued, NotNow, Outcome
 from station.adapters.pki.http import Connection
 from station.adapters.pki.http_answer import FIRST_REFUSAL, Answer, refusal_of_station, refused_question
 from station.domain.credentials import csr_key
@@ -90,7 +90,7 @@ class ESTClient:
         """See `Provider`."""
         return self._connection.look()
 
-    async def enroll(self, csr: bytes) -> bytes:
+    async def enroll(self, csr: bytes) -> Issued:
         """See `Enroller`: `simpleenroll` of RFC 7030, 4.2."""
         answer = await self._connection.exchange(
             "POST", "simpleenroll", body=self._manner.body(csr), headers=self._manner.headers
@@ -152,7 +152,7 @@ class ESTClient:
         # the request was not handled. 303 says that it was.
         return NotNow(answer.told, Outcome.UNKNOWN, answer.after)
 
-    def _issued(self, answer: Answer, csr: bytes) -> bytes:
+    def _issued(self, answer: Answer, csr: bytes) -> Issued:
         try:
             certificates = answers.certificates_in(answer.body)
         except NoCertificates as exc:
@@ -162,7 +162,7 @@ class ESTClient:
         key = csr_key(csr)
         carrying = [each for each in certificates if answers.key_of(each) == key]
         if len(carrying) == 1 and list(_loaded(carrying)):
-            return carrying[0]
+            return Issued(carrying[0], tuple(each for each in certificates if each not in carrying))
         what = f"found {_counted(certificates, carrying)}, expected one for the key {key}"
         raise AnswerUnusable(PKIAnswerInvalid(self.url, what), answer.body, tuple(certificates))
 

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from station.adapters.pki import answers
 from station.adapters.pki.answers import NoCertificates
-from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, Issued, NotNow, Outcome
 from station.adapters.pki.http import Connection
 from station.adapters.pki.http_answer import FIRST_REFUSAL, Answer, one_line, refusal_of_station, refused_question
 from station.adapters.pki.openbao_list import NOT_THERE, CertificateList
@@ -84,7 +84,7 @@ class OpenBao:
         """See `Provider`."""
         return self._connection.look() if self._connection.has_certificate else None
 
-    async def enroll(self, csr: bytes) -> bytes:
+    async def enroll(self, csr: bytes) -> Issued:
         """See `Enroller`."""
         lines = base64.encodebytes(csr).decode()
         wanted: Mapping[str, object] = {
@@ -138,7 +138,7 @@ class OpenBao:
         if answer.status in NOT_THERE:  # another answer says nothing: a station needs no right to read roles
             raise PKIAddressWrong(self.url, f"the mount {self._place.mount} has no role {self._place.role}")
 
-    def _issued(self, answer: Answer, csr: bytes) -> bytes:
+    def _issued(self, answer: Answer, csr: bytes) -> Issued:
         text = data(answer).get("certificate")
         content = text.encode() if isinstance(text, str) else answer.body
         try:
@@ -148,7 +148,7 @@ class OpenBao:
             raise AnswerUnusable(fault, answer.body, answers.readable_in(content)) from exc
         key = csr_key(csr)
         if [answers.key_of(each) for each in certificates] == [key]:
-            return certificates[0]
+            return Issued(certificates[0])
         fault = PKIAnswerInvalid(self.url, f"found {len(certificates)} certificates, expected one for the key {key}")
         raise AnswerUnusable(fault, answer.body, tuple(certificates))
 

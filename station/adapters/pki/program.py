@@ -19,7 +19,7 @@ from cryptography import x509
 
 from station.adapters.pki import answers
 from station.adapters.pki.answers import NoCertificates
-from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, Issued, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER, one_line
 from station.adapters.system import environment, retry_after
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
@@ -101,7 +101,7 @@ class Program:
     def look(self) -> None:
         """See `Provider`: the station shows a program no certificate."""
 
-    async def enroll(self, csr: bytes) -> bytes:
+    async def enroll(self, csr: bytes) -> Issued:
         """See `Enroller`."""
         try:
             ended = await self._run(self._command, _pem(csr))
@@ -124,7 +124,7 @@ class Program:
         if len(carrying) != 1:
             what = f"the program printed {len(carrying)} certificates for the key {key}, expected one"
             raise AnswerUnusable(PKIAnswerInvalid(self.url, what), ended.printed, tuple(certificates))
-        return carrying[0]
+        return Issued(carrying[0], tuple(each for each in certificates if each not in carrying))
 
     def _check_nothing_came(self, csr: bytes, ending: str, printed: bytes) -> None:
         """Raises AnswerUnusable for a certificate that a program prints and then does not stand by: it was issued, and is kept."""

@@ -6,17 +6,18 @@ It records every request before sending it, every answer before using it, and ev
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.adapters.pki.doubt import Asker, Doubt
-from station.adapters.pki.enroller import Enroller, NotNow
+from station.adapters.pki.enroller import Enroller, Issued, NotNow
 from station.adapters.pki.recovery import Check, Recovery
 from station.adapters.pki.request import Requests
 from station.adapters.pki.waits import Limits, Waits, seconds_until
@@ -218,18 +219,24 @@ class Relay:
             raise
         return answer if isinstance(answer, Credentials) else await self._accepted(key, csr, answer)
 
-    async def _accepted(self, key: str, csr: bytes, certificate: bytes) -> Credentials:
-        """The credentials, checked and recorded as live; refused ones are recorded as refused, and stop all further requests."""
-        credentials = Credentials(certificate, self._pai)
+    async def _accepted(self, key: str, csr: bytes, issued: Issued) -> Credentials:
+        """The credentials, checked and recorded as live; refused ones are recorded as refused, and stop all further requests.
+
+        What the answer has besides under the same PAI is a certificate that no board has, and is recorded as surplus.
+        """
+        credentials, surplus = Credentials(issued.certificate, self._pai), _issued_under(self._pai, issued.others)
         try:
             self._check(csr, credentials)
-            await self._journal.record_issued(key, credentials)
+            await self._journal.record_issued(key, credentials, surplus)
         except (CredentialsInvalid, KeyChanged) as fault:
-            await self._journal.record_refused(key, RefusedAnswer(str(fault), certificate, (certificate,)))
+            refused = RefusedAnswer(str(fault), issued.certificate, (issued.certificate, *surplus))
+            await self._journal.record_refused(key, refused)
             if isinstance(fault, CredentialsInvalid):
                 self._doubt.wrong(fault)
             raise
         log.info("dac.issued", key=key, dac=credentials.dac_serial_number)
+        if surplus:
+            log.warning("dac.surplus", key=key, surplus=len(surplus))
         return credentials
 
     async def _try_one(self) -> None:
@@ -264,3 +271,13 @@ class Relay:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _issued_under(pai: bytes, others: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Those that name this PAI as their issuer, as no authority and no server of the PKI's own does."""
+    subject, found = x509.load_der_x509_certificate(pai).subject, list[bytes]()
+    for der in others:
+        with suppress(ValueError, UnsupportedAlgorithm):
+            if x509.load_der_x509_certificate(der).issuer == subject:
+                found.append(der)
+    return tuple(found)

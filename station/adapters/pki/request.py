@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from station.adapters.pki.doubt import Doubt
-from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, Enroller, Issued, NotNow, Outcome
 from station.adapters.pki.recovery import Recovery
 from station.adapters.pki.waits import Limits, Waits, in_seconds, seconds_until
 from station.domain.credentials import Credentials
@@ -70,10 +70,10 @@ class Requests:
         """Sends no further request; those that have been sent are not affected."""
         self._closing.set()
 
-    async def answer(self, key: str, csr: bytes, uid: UID, record: KeyRecord) -> bytes | Credentials:
+    async def answer(self, key: str, csr: bytes, uid: UID, record: KeyRecord) -> Issued | Credentials:
         """Asks until the PKI issues a certificate or a further try cannot help. `record`: what the ledger has of the key.
 
-        Returns a new certificate, DER, which nobody has checked; or the recorded credentials that a lost answer had brought.
+        Returns a new certificate, which nobody has checked; or the recorded credentials that a lost answer had brought.
         """
         board, within = _Board(key, csr, uid, record.asked.until), self._limits.answer_within
         try:
@@ -84,7 +84,7 @@ class Requests:
                 raise trouble from exc  # the requests before it used up the time
             raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
 
-    async def _asked(self, board: _Board, scope: asyncio.Timeout, *, lost: bool) -> bytes | Credentials:
+    async def _asked(self, board: _Board, scope: asyncio.Timeout, *, lost: bool) -> Issued | Credentials:
         """See `answer`; `lost` is whether an answer may have been lost. The ledger and the search for one take no time of `scope`."""
         outcomes = Counter[Outcome]()
         while True:
@@ -124,11 +124,11 @@ class Requests:
             raise PKIPending(board.due.isoformat(timespec="seconds"))
         await self._pause(max(endpoint, seconds_until(board.due)))
 
-    async def _exchanged(self, board: _Board, scope: asyncio.Timeout) -> bytes:
+    async def _exchanged(self, board: _Board, scope: asyncio.Timeout) -> Issued:
         """One request. Records its failure, unless it may be asked again."""
         self.sent += 1
         try:
-            certificate = await self._enroller.enroll(board.csr)
+            issued = await self._enroller.enroll(board.csr)
         except NotNow:
             raise
         except (CSRRejected, *NOTHING_ISSUED) as fault:
@@ -150,7 +150,7 @@ class Requests:
         finally:
             self.sent -= 1
         self._has_answered(board)
-        return certificate
+        return issued
 
     def _has_answered(self, board: _Board) -> None:
         self.answered = time.monotonic()
