@@ -138,7 +138,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         if shared is not None:
             await enter(shared.running(ledger))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
-        installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
+        installation, transcripts = installation_of(config, scratch), Transcripts(config.transcripts)
         yield Parts(
             config,
             settings,
@@ -185,7 +185,8 @@ async def _closed_attempts(ledger: Ledger) -> list[int]:
         raise trouble from None
 
 
-def _installation(config: Config, scratch: SecretFiles) -> Installation:
+def installation_of(config: Config, scratch: SecretFiles) -> Installation:
+    """The programmer of this configuration, with its deadlines."""
     programmer = config.programmer
     return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, _deadlines(config))
 

@@ -46,9 +46,10 @@ _SENTENCE = re.compile(
     r"|(?P<fus_started>^start ?fus (?:command )?execution finished)"
     r"|(?P<upgraded>^firmware upgrade success)"
     r"|(?P<stack_started>^fusstartws activated successfully)"
+    r"|(?P<started>start operation achieved successfully)"
     r"|(?P<reset>(?:software|hard) reset is performed|mcu reset)",
 )
-_FACTS = frozenset({"reset", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
+_FACTS = frozenset({"reset", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started", "started"})
 _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 
 

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, its value by the model, and what the measured values say: the nearest profile, and a board's cycle. Pure."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from station.domain.memory_map import READBACK_REGION
+from station.measure.model import PROFILES, Profile, Sizes
+
+Times = Mapping[str, float]
+"""Seconds by the names of `QUANTITIES`: of one round, or medians."""
+
+SHORTEST = 1e-3  # seconds: below that a ratio tells nothing of a board
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One duration: its name in JSON, its words, the model's value, and the bytes that are written or read in it."""
+
+    name: str
+    words: str
+    by: Callable[[Profile, Sizes], float]
+    size: Callable[[Sizes], int] | None = None
+
+
+QUANTITIES = (
+    Quantity("started", "programmer: start to its first line", lambda p, _: p.start_of_process),
+    Quantity(
+        "connected_hotplug", "programmer: start to connected, hot plug", lambda p, _: p.start_of_process + p.connection
+    ),
+    Quantity(
+        "connected_reset", "programmer: start to connected, under reset", lambda p, _: p.start_of_process + p.connection
+    ),
+    Quantity(
+        "run",
+        "programmer: a whole run that only identifies",
+        lambda p, _: p.start_of_process + p.connection + p.end_of_process,
+    ),
+    Quantity("reset", "programmer: reset of the board", lambda p, _: p.reset),
+    Quantity("ended", "programmer: reset to its end", lambda p, _: p.end_of_process),
+    Quantity(
+        "factory_data",
+        "factory data: loader, write, verify in full",
+        lambda p, s: p.external_loader + p.external(s.factory_data) + s.factory_data / p.read_rate,
+        lambda s: s.factory_data,
+    ),
+    Quantity("provisioner", "provisioner: write", lambda p, s: p.internal(s.provisioner), lambda s: s.provisioner),
+    Quantity(
+        "provisioner_verified",
+        "provisioner: verify in full",
+        lambda p, s: s.provisioner / p.read_rate,
+        lambda s: s.provisioner,
+    ),
+    Quantity("boot", "provisioner: reset to the first byte", lambda p, _: p.boot),
+    Quantity("application", "application: write", lambda p, s: p.internal(s.application), lambda s: s.application),
+    Quantity("verified_fast", "application: verify fast", lambda p, _: p.fast_verification, lambda s: s.application),
+    Quantity(
+        "verified_full",
+        "application: verify in full",
+        lambda p, s: s.application / p.read_rate,
+        lambda s: s.application,
+    ),
+    Quantity(
+        "read_back",
+        "read-back region: loader, read",
+        lambda p, _: p.external_loader + READBACK_REGION.size / p.read_rate,
+        lambda _: READBACK_REGION.size,
+    ),
+    Quantity(
+        "internal_read", "internal flash: read", lambda p, s: s.internal_read / p.read_rate, lambda s: s.internal_read
+    ),
+    Quantity("ram_load", "RAM agent: load", lambda p, s: s.ram_image / p.write_rate, lambda s: s.ram_image),
+    Quantity(
+        "ram_verified", "RAM agent: verify in full", lambda p, s: s.ram_image / p.read_rate, lambda s: s.ram_image
+    ),
+    Quantity("ram_boot", "RAM agent: start to the first byte", lambda p, _: p.boot),
+    Quantity("ram_answer", "RAM agent: start to its first answer", lambda p, _: p.boot),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One quantity over all rounds. `model` is the value of the nearest profile."""
+
+    quantity: Quantity
+    size: int | None
+    median: float
+    least: float
+    most: float
+    model: float
+
+    @property
+    def ratio(self) -> float:
+        return self.median / self.model
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second; None if nothing is transferred, or in no time that could be measured."""
+        return self.size / self.median if self.size and self.median >= SHORTEST else None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the rounds say. `factors` is how far each profile is typically from the figures, 1 at best; the nearest comes first."""
+
+    figures: Sequence[Figure]
+    factors: Mapping[str, float]
+    cycle: float
+    cycle_by_model: float
+    of_model: float
+    """Seconds of `cycle` that no round measures, by the nearest profile."""
+
+    @property
+    def nearest(self) -> str:
+        return next(iter(self.factors))
+
+
+def report(rounds: Sequence[Times], sizes: Sizes, *, verified_in_full: bool) -> Report:
+    """The report of at least one round; a quantity that no round has is left out."""
+    measured = [each for each in QUANTITIES if any(each.name in times for times in rounds)]
+    values = {each.name: [times[each.name] for times in rounds if each.name in times] for each in measured}
+    medians = {name: median(seconds) for name, seconds in values.items()}
+    factors = {name: _factor(medians, by_model(profile, sizes)) for name, profile in PROFILES.items()}
+    factors = dict(sorted(factors.items(), key=lambda each: each[1]))
+    nearest = PROFILES[next(iter(factors))]
+    figures = [
+        Figure(
+            each,
+            each.size(sizes) if each.size else None,
+            medians[each.name],
+            min(values[each.name]),
+            max(values[each.name]),
+            each.by(nearest, sizes),
+        )
+        for each in measured
+    ]
+    rest = nearest.certificates
+    return Report(
+        figures,
+        factors,
+        cycle(medians, verified_in_full=verified_in_full) + rest,
+        cycle(by_model(nearest, sizes), verified_in_full=verified_in_full) + rest,
+        rest,
+    )
+
+
+def by_model(profile: Profile, sizes: Sizes) -> Times:
+    """Every quantity by the model."""
+    return {each.name: each.by(profile, sizes) for each in QUANTITIES}
+
+
+def cycle(times: Times, *, verified_in_full: bool) -> float:
+    """What a board of the plan `flash` takes in these times, without `Profile.certificates`: three runs, two boots.
+
+    The programmer ends while the board boots already.
+    """
+    booted = 2 * max(0.0, times["boot"] - times["ended"])
+    verification = times["verified_full" if verified_in_full else "verified_fast"]
+    written = times["factory_data"] + times["provisioner"] + times["provisioner_verified"]
+    fixed = times["connected_reset"] + times["reset"] + times["ended"]
+    return times["run"] + 2 * fixed + written + times["read_back"] + times["application"] + verification + booted
+
+
+def _factor(measured: Times, model: Times) -> float:
+    """How many times longer or shorter a measured value typically is than the model's: the mean of the ratios' logarithms, squared."""
+    ratios = [math.log(max(seconds, SHORTEST) / max(model[name], SHORTEST)) for name, seconds in measured.items()]
+    return math.exp(math.sqrt(fmean(ratio**2 for ratio in ratios)))

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures one board, round by round, through the station's own programmer and serial port. Overwrites what is on the board."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from station.adapters.board import tty
+from station.adapters.board.conversation import Deadlines, SerialBoard
+from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.ram_trial import run_in_ram
+from station.adapters.programmer.run import Installation, Probe
+from station.adapters.programmer.stopwatch import Laps, Stopwatch
+from station.config.sections import BoardSection
+from station.domain.memory_map import FACTORY_DATA_REGION, INTERNAL_FLASH, READBACK_REGION
+from station.domain.product import Flashable, Verify, Write
+from station.domain.target import UID, Region, Target
+from station.faults import Fault, SlotFault, UnitFault
+from station.faults.slot import BoardExchanged, BoardSwapped, ProgrammerUnproven
+from station.interfaces import BoardArrived
+from station.measure.figures import Times
+from station.measure.model import Sizes
+
+THROW_AWAY = bytes(range(1, 201)) * 8  # as many bytes as a unit's factory data; no unit, and no label
+INTERNAL_READ = Region(INTERNAL_FLASH.address, 0x10000)
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What is written: the recipe's images, and the agent that is linked to RAM."""
+
+    provisioner: Flashable
+    application: Flashable
+    ram_agent: bytes = field(repr=False)
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(
+            application=len(self.application.content),
+            provisioner=len(self.provisioner.content),
+            factory_data=len(THROW_AWAY),
+            ram_image=len(self.ram_agent),
+            internal_read=INTERNAL_READ.size,
+        )
+
+
+class Subject:
+    """The board that is measured, in its slot."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        board: BoardArrived,
+        section: BoardSection,
+        firmware: Firmware,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.ram_fault: Fault | None = None
+        """Why nothing is known of the start in RAM."""
+        self._watch = Stopwatch()
+        gone = asyncio.Event()  # nobody tells of a pulled board: the programmer then fails by itself
+        driven = (installation, board.probe, gone, lambda _: None, self._watch)
+        self._programmer, self._probe = CubeProgrammer(*driven), Probe(*driven)
+        self._tty, self._section = board.tty, section
+        self._firmware = firmware
+        self._tell = tell
+
+    async def identify(self) -> Target:
+        """The board, without a reset."""
+        target = await self._programmer.identify()
+        self._probe.board = target.uid
+        return target
+
+    async def round(self, name: str, uid: UID) -> Times:
+        """One round on the board with this UID: five runs of the programmer, two boots of the agent.
+
+        The first three runs are those of the line's own procedure.
+        """
+        runs = len(self._watch.runs)
+        self._tell(f"{name}: identify the board")
+        target = await self.identify()
+        if target.uid != uid:
+            raise BoardExchanged(str(uid), str(target.uid))
+        times = _identified(self._watch.last)
+        self._tell(f"{name}: factory data, provisioning firmware and its boot")
+        times |= await self._provisioner(target)
+        self._tell(f"{name}: read-back, application with fast verification")
+        times |= await self._application_fast()
+        self._tell(f"{name}: read, application with verification in full")
+        times |= await self._application_full()
+        expected = runs + 4
+        if self.ram_fault is None:
+            self._tell(f"{name}: firmware in RAM")
+            expected += 1
+            try:
+                times |= await self._in_ram(target)
+            except (UnitFault, SlotFault) as fault:
+                self.ram_fault = fault
+                self._tell(f"{name}: the firmware in RAM cannot be measured: {fault}")
+        if len(self._watch.runs) > expected:
+            more = len(self._watch.runs) - expected
+            self._tell(f"{name}: the programmer needed {more} more runs to connect, see to contacts and cables")
+        if any(laps.told_at_once for laps in self._watch.runs[runs:]):
+            self._tell(f"{name}: the programmer says everything at its end, so that only its whole runs are measured")
+        return times
+
+    async def _provisioner(self, target: Target) -> dict[str, float]:
+        data = Write("factory data", FACTORY_DATA_REGION.address, THROW_AWAY, Verify.FULL, external=True)
+        image = _write(self._firmware.provisioner, Verify.FULL)
+        async with self._port() as port:
+            async with self._programmer.invocation(data, image) as run:
+                await run.written(data)
+                self._discard(port)
+                await run.written(image)
+            laps = self._watch.last
+            await self._answer(port, target)
+        _, verified, provisioner, provisioner_verified = _proofs(laps, 4)
+        reset = _moment(laps.reset, "reset of the board")
+        return {
+            "connected_reset": _moment(laps.connected, "connection") - laps.began,
+            "factory_data": verified - _moment(laps.recognised, "UID"),
+            "provisioner": provisioner - verified,
+            "provisioner_verified": provisioner_verified - provisioner,
+            "reset": reset - provisioner_verified,
+            "ended": _moment(laps.ended, "end") - reset,
+            "boot": self._watch.first_heard - reset,
+        }
+
+    async def _application_fast(self) -> dict[str, float]:
+        write = _write(self._firmware.application, Verify.FAST)
+        async with self._programmer.invocation(READBACK_REGION, write) as run:
+            await run.read(READBACK_REGION)
+            await run.written(write)
+        read, written, verified = _proofs(self._watch.last, 3)
+        return {
+            "read_back": read - _moment(self._watch.last.recognised, "UID"),
+            "application": written - read,
+            "verified_fast": verified - written,
+        }
+
+    async def _application_full(self) -> dict[str, float]:
+        write = _write(self._firmware.application, Verify.FULL)
+        async with self._programmer.invocation(INTERNAL_READ, write) as run:
+            await run.read(INTERNAL_READ)
+            await run.written(write)
+        read, written, verified = _proofs(self._watch.last, 3)
+        return {
+            "internal_read": read - _moment(self._watch.last.recognised, "UID"),
+            "verified_full": verified - written,
+        }
+
+    async def _in_ram(self, target: Target) -> dict[str, float]:
+        async with self._port() as port:
+            await run_in_ram(self._probe, self._firmware.ram_agent, lambda: self._discard(port))
+            laps = self._watch.last
+            await self._answer(port, target)
+            answered = self._watch.now()
+        written, verified = _proofs(laps, 2)
+        started = _moment(laps.started, "its start")
+        return {
+            "ram_load": written - _moment(laps.recognised, "UID"),
+            "ram_verified": verified - written,
+            "ram_boot": self._watch.first_heard - started,
+            "ram_answer": answered - started,
+        }
+
+    def _port(self) -> AbstractAsyncContextManager[tty.TTY]:
+        return tty.opened(self._tty, self._section.baudrate, self._section.port_free_within, self._watch)
+
+    def _discard(self, port: tty.TTY) -> None:
+        """Forgets what the firmware before has sent: the probe has stopped it."""
+        port.discard()
+        self._watch.listen()
+
+    async def _answer(self, port: tty.TTY, target: Target) -> None:
+        """Waits for the firmware's first bytes and its first answer."""
+        section = self._section
+        deadlines = Deadlines(section.boot_within, section.reply_within, section.repeat_every)
+        hello = await SerialBoard(port, deadlines).hello()
+        if hello.uid != target.uid.raw:
+            raise BoardSwapped(str(target.uid), hello.uid.hex())
+
+
+def _write(image: Flashable, verify: Verify) -> Write:
+    return Write(image.name, image.address, image.content, verify, external=False)
+
+
+def _identified(laps: Laps) -> dict[str, float]:
+    return {
+        "started": _moment(laps.spoke, "first line") - laps.began,
+        "connected_hotplug": _moment(laps.connected, "connection") - laps.began,
+        "run": _moment(laps.ended, "end") - laps.began,
+    }
+
+
+def _moment(moment: float | None, what: str) -> float:
+    if moment is None:
+        raise ProgrammerUnproven("run", what)
+    return moment
+
+
+def _proofs(laps: Laps, count: int) -> list[float]:
+    if len(laps.proofs) != count:
+        raise ProgrammerUnproven("run", f"{count} writes, verifications and reads one after the other")
+    return laps.proofs
