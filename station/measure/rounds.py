@@ -2,7 +2,7 @@
 """Measures one board, round by round, through the station's own programmer and serial port. Overwrites what is on the board."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -89,7 +89,7 @@ class Subject:
         times |= await self._application_fast()
         self._tell(f"{name}: read, application with verification in full")
         times |= await self._application_full()
-        expected = runs + 4
+        expected = 4
         if self.ram_fault is None:
             self._tell(f"{name}: firmware in RAM")
             expected += 1
@@ -98,12 +98,16 @@ class Subject:
             except (UnitFault, SlotFault) as fault:
                 self.ram_fault = fault
                 self._tell(f"{name}: the firmware in RAM cannot be measured: {fault}")
-        if len(self._watch.runs) > expected:
-            more = len(self._watch.runs) - expected
-            self._tell(f"{name}: the programmer needed {more} more runs to connect, see to contacts and cables")
-        if any(laps.told_at_once for laps in self._watch.runs[runs:]):
-            self._tell(f"{name}: the programmer says everything at its end, so that only its whole runs are measured")
+        self._doubt(name, self._watch.runs[runs:], expected)
         return times
+
+    def _doubt(self, name: str, runs: Sequence[Laps], expected: int) -> None:
+        """Tells what speaks against the figures of a round with these runs."""
+        if len(runs) > expected:
+            more = len(runs) - expected
+            self._tell(f"{name}: the programmer needed {more} more runs to connect: see to contacts and cables")
+        if any(laps.told_at_once for laps in runs):
+            self._tell(f"{name}: the programmer says everything at its end, so that only its whole runs are measured")
 
     async def _provisioner(self, target: Target) -> dict[str, float]:
         data = Write("factory data", FACTORY_DATA_REGION.address, THROW_AWAY, Verify.FULL, external=True)

@@ -14,6 +14,7 @@ import typer
 
 from station.adapters.hotplug import sources
 from station.adapters.programmer import probe_lock
+from station.adapters.programmer.configured import installation_of
 from station.adapters.system import logs
 from station.adapters.system.secret_files import SecretFiles
 from station.cli.consoles import say, say_json
@@ -26,7 +27,6 @@ from station.config.line import Config
 from station.config.sections import SlotSection
 from station.config.sentences import nearest
 from station.daemon.control import CommandRefused
-from station.daemon.parts import installation_of
 from station.domain.product import KeyStorage, Verify
 from station.domain.target import UID, Target
 from station.faults import Fault
@@ -71,7 +71,7 @@ def measure(
     with ExitStack() as stack:
         stack.enter_context(logs.configured("warning", None, aloud=False))
         stack.enter_context(probe_lock.claimed(line.locks, [place.path]))
-        board = _board(line, place)
+        board = _board(line, path, place)
         probe_lock.check_free(line.locks, board.probe)
         installation = installation_of(line, stack.enter_context(SecretFiles.opened(line.station.name)))
 
@@ -122,9 +122,9 @@ def _ram_agent(recipe: Recipe, given: Path | None) -> bytes:
         raise typer.BadParameter(f"{path} cannot be read: {exc.strerror}; --ram-image names another one") from exc
 
 
-def _board(line: Config, slot: SlotSection) -> BoardArrived:
+def _board(line: Config, path: Path, slot: SlotSection) -> BoardArrived:
     """The board in this slot; raises `CommandRefused` if there is none, and the fault of a board that must not be used."""
-    sources.check(line.hotplug, line.recipe)
+    sources.check(line.hotplug, path)
     board = sources.boards_now(line.hotplug).get(slot.path)
     if board is None:
         raise CommandRefused(f"no board is in slot {slot.name}, at {slot.path}: plug one in; `station ports` shows all")
