@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured, its value by the model, and what the measured values say: the nearest profile, and a board's cycle. Pure."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import median
 
 from station.domain.memory_map import READBACK_REGION
 from station.measure.model import PROFILES, Profile, Sizes
@@ -12,7 +11,7 @@ from station.measure.model import PROFILES, Profile, Sizes
 Times = Mapping[str, float]
 """Seconds by the names of `QUANTITIES`: of one round, or medians."""
 
-SHORTEST = 1e-3  # seconds: below that a ratio tells nothing of a board
+SHORTEST = 1e-3  # seconds: nothing shorter was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the rounds say. `factors` is how far each profile is typically from the figures, 1 at best; the nearest comes first."""
+    """What the rounds say."""
 
     figures: Sequence[Figure]
-    factors: Mapping[str, float]
+    differences: Mapping[str, float]
+    """By profile, the seconds by which it differs from all figures together; the nearest comes first."""
     cycle: float
     cycle_by_model: float
     of_model: float
@@ -114,7 +114,7 @@ class Report:
 
     @property
     def nearest(self) -> str:
-        return next(iter(self.factors))
+        return next(iter(self.differences))
 
 
 def report(rounds: Sequence[Times], sizes: Sizes, *, verified_in_full: bool) -> Report:
@@ -122,9 +122,9 @@ def report(rounds: Sequence[Times], sizes: Sizes, *, verified_in_full: bool) -> 
     measured = [each for each in QUANTITIES if any(each.name in times for times in rounds)]
     values = {each.name: [times[each.name] for times in rounds if each.name in times] for each in measured}
     medians = {name: median(seconds) for name, seconds in values.items()}
-    factors = {name: _factor(medians, by_model(profile, sizes)) for name, profile in PROFILES.items()}
-    factors = dict(sorted(factors.items(), key=lambda each: each[1]))
-    nearest = PROFILES[next(iter(factors))]
+    differences = {name: _difference(medians, by_model(profile, sizes)) for name, profile in PROFILES.items()}
+    differences = dict(sorted(differences.items(), key=lambda each: each[1]))
+    nearest = PROFILES[next(iter(differences))]
     figures = [
         Figure(
             each,
@@ -139,7 +139,7 @@ def report(rounds: Sequence[Times], sizes: Sizes, *, verified_in_full: bool) -> 
     rest = nearest.certificates
     return Report(
         figures,
-        factors,
+        differences,
         cycle(medians, verified_in_full=verified_in_full) + rest,
         cycle(by_model(nearest, sizes), verified_in_full=verified_in_full) + rest,
         rest,
@@ -163,7 +163,6 @@ def cycle(times: Times, *, verified_in_full: bool) -> float:
     return times["run"] + 2 * fixed + written + times["read_back"] + times["application"] + verification + booted
 
 
-def _factor(measured: Times, model: Times) -> float:
-    """How many times longer or shorter a measured value typically is than the model's: the mean of the ratios' logarithms, squared."""
-    ratios = [math.log(max(seconds, SHORTEST) / max(model[name], SHORTEST)) for name, seconds in measured.items()]
-    return math.exp(math.sqrt(fmean(ratio**2 for ratio in ratios)))
+def _difference(measured: Times, model: Times) -> float:
+    """In seconds and not in ratios, since a busy PC makes a short duration several times as long."""
+    return sum(abs(seconds - model[name]) for name, seconds in measured.items())

@@ -106,7 +106,7 @@ class Subject:
         if len(runs) > expected:
             more = len(runs) - expected
             self._tell(f"{name}: the programmer needed {more} more runs to connect: see to contacts and cables")
-        if any(laps.told_at_once for laps in runs):
+        if all(laps.told_at_once for laps in runs if laps.proofs):
             self._tell(f"{name}: the programmer says everything at its end, so that only its whole runs are measured")
 
     async def _provisioner(self, target: Target) -> dict[str, float]:

@@ -13,14 +13,17 @@ SIZES = Sizes(application=479_006, provisioner=48_874, factory_data=1_600, ram_i
 def test_a_board_that_is_as_the_model_has_its_profile(name: str) -> None:
     found = report([by_model(PROFILES[name], SIZES)], SIZES, verified_in_full=False)
     assert found.nearest == name
-    assert found.factors[name] == pytest.approx(1)
+    assert found.differences[name] == 0.0
     assert {figure.ratio for figure in found.figures} == {1.0}
     assert found.cycle == pytest.approx(found.cycle_by_model)
 
 
-def test_a_board_that_is_twice_as_slow_is_off_by_the_factor_two() -> None:
-    times = {name: 2 * seconds for name, seconds in by_model(PROFILES["fast-host-v3"], SIZES).items()}
-    assert report([times], SIZES, verified_in_full=False).factors["fast-host-v3"] == pytest.approx(2)
+def test_short_durations_that_a_busy_pc_spoils_do_not_choose_the_profile() -> None:
+    """A PC that reads every line 30 ms late nearly doubles the shortest, and still is nearest to its own profile."""
+    usual = by_model(PROFILES["fast-host-v2-1"], SIZES)
+    found = report([{name: seconds + 0.03 for name, seconds in usual.items()}], SIZES, verified_in_full=False)
+    assert found.nearest == "fast-host-v2-1"
+    assert found.differences[found.nearest] == pytest.approx(0.03 * len(usual))
 
 
 def test_the_median_counts_and_the_spread_is_told() -> None:
@@ -53,7 +56,6 @@ def test_times_that_are_too_short_to_be_measured_have_a_ratio_and_no_rate() -> N
     found = report([dict.fromkeys(by_model(PROFILES["fast-host-v2-1"], SIZES), 0.0)], SIZES, verified_in_full=False)
     assert {figure.rate for figure in found.figures} == {None}
     assert {figure.ratio for figure in found.figures} == {0.0}
-    assert min(found.factors.values()) > 10
 
 
 def test_verification_in_full_makes_the_cycle_longer_by_its_difference() -> None:

@@ -20,10 +20,10 @@ def show(report: Report, slot: str, target: Target, rounds: int) -> None:
         table.add_row(*_row(figure))
     wide_console().print(table)
     versions = f"STM32CubeProgrammer {target.programmer_version}, probe firmware {target.probe_firmware}"
-    others = ", ".join(f"{name} {factor:.2f}" for name, factor in report.factors.items())
+    apart = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.differences.items())
     say(
         f"{counted(rounds, 'round')}, {versions}; spread is least to most, model is that of {report.nearest}",
-        f"nearest profile: {report.nearest} (typically off by the factor: {others}); a cycle of `flash` would take "
+        f"nearest profile: {report.nearest} (apart by {apart}); a cycle of `flash` would take "
         f"{report.cycle:.2f} s by these figures and {report.cycle_by_model:.2f} s by that profile, of which "
         f"{report.of_model:.2f} s are not measured here (key, request, PKI, certificates)",
     )
@@ -66,7 +66,7 @@ def members(
             for each in report.figures
         ],
         "nearest": report.nearest,
-        "factors": dict(report.factors),
+        "differences": dict(report.differences),
         "cycle": {"seconds": report.cycle, "by_model": report.cycle_by_model, "not_measured": report.of_model},
         "fault": _told(fault),
         "ram_fault": _told(ram_fault),
