@@ -17,6 +17,7 @@ import pytest
 
 from station.adapters.ledger.orphans import listed
 from station.adapters.ledger.reader import LedgerReader
+from tests.builders.json_lines import objects_of
 from tests.builders.line import RECIPE, Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
@@ -86,11 +87,8 @@ class Log:
         """Waits for a line with all of these values."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            with self._path.open("rb") as file:
-                file.seek(self._read)
-                for line in file.read().splitlines():
-                    if wanted.items() <= json.loads(line).items():
-                        return
+            if any(wanted.items() <= line.items() for line in objects_of(self._path, self._read)):
+                return
             time.sleep(0.002)
         pytest.fail(f"no line with {wanted}")
 
