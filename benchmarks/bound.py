@@ -141,9 +141,36 @@ def by_step(
     }
 
 
+def in_ram_by_step(
+    constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, erased: bool = True
+) -> dict[str, float]:
+    """As `by_step`, for the plan `ram`: its second run ends with the start of the provisioning firmware, its third boots the application.
+
+    A blank board that is not `erased` is spared all erases.
+    """
+    c, steps = constants, by_step(constants, sizes, verified_in_full=verified_in_full, erased=erased)
+    verification = c.readback(sizes.application) if verified_in_full else c.fast_verification
+    application = c.internal(sizes.application, erased=erased) + verification
+    return {
+        "recognise": steps["recognise"],
+        "flash_data": steps["flash_data"],
+        "flash_operational": application + (0.0 if erased else c.witness(sizes.application)),
+        "flash_provisioner": sizes.provisioner / c.write_rate + c.readback(sizes.provisioner) + c.end_of_process,
+        "await_csr": steps["await_csr"],
+        "relay_to_pki": steps["relay_to_pki"],
+        "deliver": steps["deliver"],
+        "confirm": c.invocation + c.external_loader + c.readback(FACTORY_DATA_BLOCK) + c.reset + c.after_exit,
+    }
+
+
 def of(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, erased: bool = True) -> float:
     """The bound of one board."""
     return sum(by_step(constants, sizes, verified_in_full=verified_in_full, erased=erased).values())
+
+
+def of_ram(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, erased: bool = True) -> float:
+    """The bound of one board by the plan `ram`."""
+    return sum(in_ram_by_step(constants, sizes, verified_in_full=verified_in_full, erased=erased).values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product, make_dac, make_paa, make_pai
 from station.adapters.ledger import Ledger
+from station.adapters.pki.enroller import Issued
 from station.adapters.pki.relay import Relay
 from station.adapters.system import logs
 from station.domain.credentials import Credentials, csr_key
@@ -42,8 +43,8 @@ class Prepared:
             dac = make_dac(pai, PRODUCT, key.public_key())
             self._certificates[csr_key(csr)] = dac.public_bytes(Encoding.DER)
 
-    async def enroll(self, csr: bytes) -> bytes:
-        return self._certificates[csr_key(csr)]
+    async def enroll(self, csr: bytes) -> Issued:
+        return Issued(self._certificates[csr_key(csr)])
 
     async def issued_for(self, csr: bytes) -> None:
         """It shows its list to nobody."""
@@ -82,7 +83,7 @@ async def _round(file: Path, register: Path) -> float:
         async def plain(csr: bytes, uid: UID) -> None:
             key = csr_key(csr)
             await ledger.submitted(key, csr, uid)
-            credentials = Credentials(await pki.enroll(csr), pai)
+            credentials = Credentials((await pki.enroll(csr)).certificate, pai)
             pki.check(csr, credentials)
             await ledger.record_issued(key, credentials)
 

@@ -150,6 +150,8 @@ class Programmer(Protocol):
     ) -> AbstractAsyncContextManager[Invocation]:
         """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited.
 
+        If the last action is a write into RAM, the firmware there is started instead.
+
         With `unerased` the board's flash is taken for blank, and not erased. If a write then fails, `unerased` is called
         with its fault, and a second run does everything again, with an erase.
         """

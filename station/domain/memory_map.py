@@ -9,6 +9,7 @@ PAGE = 0x1000  # of the internal flash; RM0434 section 3.3.1
 EXTERNAL_FLASH = Region(0x90000000, 0x1000000)  # S25FL128S: 128 Mbit, on the QSPI
 SECTOR = 0x10000  # of the external flash: a write erases whole sectors
 RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
+AGENT_IN_RAM = Region(RAM.address, 0x30000)  # SRAM1: SRAM2 is the coprocessor's
 UID_ADDRESS = 0x1FFF7590  # RM0434 section 42.1: unique device ID register, 96 bits
 VERSION_WORDS = 0x20010010  # FUS, then stack; valid only after FUS was started
 

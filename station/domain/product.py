@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Protocol
 
+from station.domain.memory_map import AGENT_IN_RAM
 from station.domain.target import RDP_LEVEL_2, Region, Target, differing
 from station.faults.unit import LockUnproven
 from station.link.messages import KeyStorage as KeyStorage  # noqa: PLC0414  the domain has this word from the link
@@ -28,6 +29,13 @@ class Erase(StrEnum):
 
     ALWAYS = "always"
     AS_NEEDED = "as-needed"
+
+
+class Plan(StrEnum):
+    """Where the provisioning firmware lies: in flash, in the operational firmware's place, or in RAM beside it."""
+
+    FLASH = "flash"
+    RAM = "ram"
 
 
 class Trust(StrEnum):
@@ -88,6 +96,11 @@ class Write:
     @property
     def size(self) -> int:
         return len(self.content)
+
+    @property
+    def in_ram(self) -> bool:
+        """Whether it is a load into RAM, which is not erased, and started instead of a reset."""
+        return AGENT_IN_RAM.address <= self.address < AGENT_IN_RAM.end
 
     def __repr__(self) -> str:
         return f"<Write {self.name} 0x{self.address:08X}>"

@@ -23,6 +23,7 @@ from station.domain.attempt import (
     Passed,
     Phase,
     ProcedureChosen,
+    ProcedureName,
     Record,
     RouteChecked,
     StepFinished,
@@ -35,18 +36,31 @@ from station.domain.attempt import (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """For one phase: the steps that may follow, further ones for laboratory units, and the facts that may be recorded in it."""
+    """For one phase: the steps that may follow, further ones for laboratory units, and the facts that may be recorded in it.
+
+    `in_ram` are the steps that may follow instead, where the provisioning firmware is in RAM.
+    """
 
     next: frozenset[Phase]
     records: frozenset[type[Record]] = frozenset()
     laboratory: frozenset[Phase] = frozenset()
+    in_ram: frozenset[Phase] = frozenset()
 
-    def allows(self, step: Phase, *, laboratory: bool) -> bool:
-        return step in self.next or (laboratory and step in self.laboratory)
+    def allows(self, step: Phase, attempt: Attempt) -> bool:
+        following = self.in_ram if self.in_ram and attempt.procedure in IN_RAM else self.next
+        return step in following or (attempt.laboratory and step in self.laboratory)
 
 
-def _row(*following: Phase, records: Iterable[type[Record]] = (), laboratory: Iterable[Phase] = ()) -> Row:
-    return Row(frozenset(following), frozenset(records), frozenset(laboratory))
+def _row(
+    *following: Phase,
+    records: Iterable[type[Record]] = (),
+    laboratory: Iterable[Phase] = (),
+    in_ram: Iterable[Phase] = (),
+) -> Row:
+    return Row(frozenset(following), frozenset(records), frozenset(laboratory), frozenset(in_ram))
+
+
+IN_RAM = frozenset({ProcedureName.PROVISION_IN_RAM, ProcedureName.REDELIVER_IN_RAM, ProcedureName.RESUME_IN_RAM})
 
 
 TRANSITIONS: Mapping[Phase, Row] = {
@@ -65,6 +79,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
         Phase.FLASH_PROVISIONER,
         records=[FactoryDataWritten, WriteRepeated],
         laboratory=[Phase.FLASH_OPERATIONAL, Phase.CONFIRM],  # reconfigured, with and without firmware
+        in_ram=[Phase.FLASH_OPERATIONAL],
     ),
     Phase.FLASH_PROVISIONER: _row(
         Phase.AWAIT_CSR,
@@ -73,8 +88,8 @@ TRANSITIONS: Mapping[Phase, Row] = {
     ),
     Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
     Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),
-    Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered]),
-    Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM),
+    Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered], in_ram=[Phase.CONFIRM]),
+    Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM, records=[WriteRepeated], in_ram=[Phase.FLASH_PROVISIONER]),
     Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED, records=[LaboratoryUnit, CredentialsFound, Confirmed]),
     Phase.LOCK: _row(Phase.PASSED),
     Phase.PASSED: _row(),
@@ -87,7 +102,7 @@ def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a 
     """The attempt after one more event; `ValueError` if the table does not allow it."""
     row = TRANSITIONS[attempt.phase]
     match event:
-        case StepStarted(step) if row.allows(step, laboratory=attempt.laboratory) and step not in VERDICTS:
+        case StepStarted(step) if row.allows(step, attempt) and step not in VERDICTS:
             return replace(attempt, phase=step)
         case StepFinished(step, seconds) if step is attempt.phase:
             return replace(attempt, seconds={**attempt.seconds, step: seconds})

@@ -12,7 +12,7 @@ from station.faults.unit import TargetLocked, TargetWrong
 
 
 def check_board(target: Target, ledger: Path) -> None:
-    """Raises `CommandRefused` for a board that a station has begun to make a unit of, and `LedgerUnavailable`.
+    """Raises `CommandRefused` for a board that a station has begun to make a unit of, and the fault of a ledger that cannot be read.
 
     A ledger that is not there yet knows no unit.
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from station.domain.memory_map import READBACK_REGION
+from station.domain.product import Plan
 from station.measure.model import PROFILES, Profile, Sizes
 
 Times = Mapping[str, float]
@@ -107,10 +108,10 @@ class Report:
     figures: Sequence[Figure]
     differences: Mapping[str, float]
     """By profile, the seconds by which it differs from all figures together; the nearest comes first."""
-    cycle: float
-    cycle_by_model: float
+    cycles: Mapping[Plan, tuple[float, float]]
+    """What a board takes by each plan that was measured: by the figures, and by the nearest profile."""
     of_model: float
-    """Seconds of `cycle` that no round measures, by the nearest profile."""
+    """Seconds of a cycle that no round measures, by the nearest profile."""
 
     @property
     def nearest(self) -> str:
@@ -136,14 +137,16 @@ def report(rounds: Sequence[Times], sizes: Sizes, *, verified_in_full: bool) -> 
         )
         for each in measured
     ]
-    rest = nearest.certificates
-    return Report(
-        figures,
-        differences,
-        cycle(medians, verified_in_full=verified_in_full) + rest,
-        cycle(by_model(nearest, sizes), verified_in_full=verified_in_full) + rest,
-        rest,
-    )
+    rest, model = nearest.certificates, by_model(nearest, sizes)
+    cycles = {
+        plan: (
+            cycle(plan, medians, verified_in_full=verified_in_full) + rest,
+            cycle(plan, model, verified_in_full=verified_in_full) + rest,
+        )
+        for plan in (Plan.FLASH, Plan.RAM)
+        if plan is Plan.FLASH or "ram_boot" in medians
+    }
+    return Report(figures, differences, cycles, rest)
 
 
 def by_model(profile: Profile, sizes: Sizes) -> Times:
@@ -151,16 +154,21 @@ def by_model(profile: Profile, sizes: Sizes) -> Times:
     return {each.name: each.by(profile, sizes) for each in QUANTITIES}
 
 
-def cycle(times: Times, *, verified_in_full: bool) -> float:
-    """What a board of the plan `flash` takes in these times, without `Profile.certificates`: three runs, two boots.
+def cycle(plan: Plan, times: Times, *, verified_in_full: bool) -> float:
+    """What a board takes by this plan in these times, with its erases and without `Profile.certificates`: three runs, two boots.
 
-    The programmer ends while the board boots already.
+    The agent in flash has a reset, and its second run reads back; the agent in RAM has none, and the third run reads back.
     """
-    booted = 2 * max(0.0, times["boot"] - times["ended"])
     verification = times["verified_full" if verified_in_full else "verified_fast"]
-    written = times["factory_data"] + times["provisioner"] + times["provisioner_verified"]
-    fixed = times["connected_reset"] + times["reset"] + times["ended"]
-    return times["run"] + 2 * fixed + written + times["read_back"] + times["application"] + verification + booted
+    shared = times["run"] + times["factory_data"] + times["application"] + verification + times["read_back"]
+    runs = 2 * (times["connected_reset"] + times["ended"]) + times["reset"]
+    if plan is Plan.RAM:
+        agent, boot = times["ram_load"] + times["ram_verified"], times["ram_boot"]
+    else:
+        agent, boot = times["provisioner"] + times["provisioner_verified"] + times["reset"], times["boot"]
+    # the programmer ends while the board boots already
+    booted = sum(max(0.0, each - times["ended"]) for each in (boot, times["boot"]))
+    return shared + runs + agent + booted
 
 
 def _difference(measured: Times, model: Times) -> float:

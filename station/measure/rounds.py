@@ -4,13 +4,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from station.adapters.board import tty
 from station.adapters.board.conversation import Deadlines, SerialBoard
 from station.adapters.programmer.driver import CubeProgrammer
-from station.adapters.programmer.ram_trial import run_in_ram
-from station.adapters.programmer.run import Installation, Probe
+from station.adapters.programmer.run import Installation
 from station.adapters.programmer.stopwatch import Laps, Stopwatch
 from station.config.sections import BoardSection
 from station.domain.memory_map import FACTORY_DATA_REGION, INTERNAL_FLASH, READBACK_REGION
@@ -28,11 +27,11 @@ INTERNAL_READ = Region(INTERNAL_FLASH.address, 0x10000)
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """What is written: the recipe's images, and the agent that is linked to RAM."""
+    """What is written: the agent as it is linked to flash and to RAM, and the application."""
 
     provisioner: Flashable
     application: Flashable
-    ram_agent: bytes = field(repr=False)
+    ram_agent: Flashable
 
     @property
     def sizes(self) -> Sizes:
@@ -40,7 +39,7 @@ class Firmware:
             application=len(self.application.content),
             provisioner=len(self.provisioner.content),
             factory_data=len(THROW_AWAY),
-            ram_image=len(self.ram_agent),
+            ram_image=len(self.ram_agent.content),
             internal_read=INTERNAL_READ.size,
         )
 
@@ -60,17 +59,14 @@ class Subject:
         """Why nothing is known of the start in RAM."""
         self._watch = Stopwatch()
         gone = asyncio.Event()  # nobody tells of a pulled board: the programmer then fails by itself
-        driven = (installation, board.probe, gone, lambda _: None, self._watch)
-        self._programmer, self._probe = CubeProgrammer(*driven), Probe(*driven)
+        self._programmer = CubeProgrammer(installation, board.probe, gone, lambda _: None, self._watch)
         self._tty, self._section = board.tty, section
         self._firmware = firmware
         self._tell = tell
 
     async def identify(self) -> Target:
         """The board, without a reset."""
-        target = await self._programmer.identify()
-        self._probe.board = target.uid
-        return target
+        return await self._programmer.identify()
 
     async def round(self, name: str, uid: UID) -> Times:
         """One round on the board with this UID: five runs of the programmer, two boots of the agent.
@@ -87,17 +83,17 @@ class Subject:
         times |= await self._provisioner(target)
         self._tell(f"{name}: read-back, application with fast verification")
         times |= await self._application_fast()
-        self._tell(f"{name}: read, application with verification in full")
+        self._tell(f"{name}: application with verification in full")
         times |= await self._application_full()
         expected = 4
         if self.ram_fault is None:
-            self._tell(f"{name}: firmware in RAM")
+            self._tell(f"{name}: read, agent in RAM")
             expected += 1
             try:
                 times |= await self._in_ram(target)
             except (UnitFault, SlotFault) as fault:
                 self.ram_fault = fault
-                self._tell(f"{name}: the firmware in RAM cannot be measured: {fault}")
+                self._tell(f"{name}: the agent in RAM cannot be measured: {fault}")
         self._doubt(name, self._watch.runs[runs:], expected)
         return times
 
@@ -145,25 +141,27 @@ class Subject:
 
     async def _application_full(self) -> dict[str, float]:
         write = _write(self._firmware.application, Verify.FULL)
-        async with self._programmer.invocation(INTERNAL_READ, write) as run:
-            await run.read(INTERNAL_READ)
+        async with self._programmer.invocation(write) as run:
             await run.written(write)
-        read, written, verified = _proofs(self._watch.last, 3)
-        return {
-            "internal_read": read - _moment(self._watch.last.recognised, "UID"),
-            "verified_full": verified - written,
-        }
+        written, verified = _proofs(self._watch.last, 2)
+        return {"verified_full": verified - written}
 
     async def _in_ram(self, target: Target) -> dict[str, float]:
+        """Loads and starts the agent in RAM. The read before it tells that no other firmware runs any more."""
+        agent = _write(self._firmware.ram_agent, Verify.FULL)
         async with self._port() as port:
-            await run_in_ram(self._probe, self._firmware.ram_agent, lambda: self._discard(port))
+            async with self._programmer.invocation(INTERNAL_READ, agent) as run:
+                await run.read(INTERNAL_READ)
+                self._discard(port)
+                await run.written(agent)
             laps = self._watch.last
             await self._answer(port, target)
             answered = self._watch.now()
-        written, verified = _proofs(laps, 2)
+        read, written, verified = _proofs(laps, 3)
         started = _moment(laps.started, "its start")
         return {
-            "ram_load": written - _moment(laps.recognised, "UID"),
+            "internal_read": read - _moment(laps.recognised, "UID"),
+            "ram_load": written - read,
             "ram_verified": verified - written,
             "ram_boot": self._watch.first_heard - started,
             "ram_answer": answered - started,

@@ -4,7 +4,9 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from station.domain.product import Plan
 from station.factory_data.flash import Locked, NotRead
+from station.procedure.in_ram import provision_in_ram, redeliver_in_ram, resume_in_ram
 from station.procedure.job import Job, Recognised
 from station.procedure.provision import provision, reconfirm, redeliver, resume
 from station.procedure.without_pki import finish, provision_by_partner
@@ -19,11 +21,13 @@ def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
 
     A unit that was confirmed as another product is reconfirmed and fails: provisioning it anew would destroy its only key.
     """
+    in_ram = recipe.plan is Plan.RAM
     if unit.at_relay:
-        return resume
+        return resume_in_ram if in_ram else resume
     identity, flash = unit.identity, unit.flash
-    by_partner = isinstance(recipe.certification, Delivery)
-    anew, further = (provision_by_partner, finish) if by_partner else (provision, redeliver)
+    anew, further = (provision_in_ram, redeliver_in_ram) if in_ram else (provision, redeliver)
+    if isinstance(recipe.certification, Delivery):
+        anew, further = provision_by_partner, finish
 
     match flash:
         case Locked():

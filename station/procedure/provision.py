@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
-`recognise` comes first, then the procedure that `choice.py` picks for this board: one of these, or one of `without_pki.py`.
+`recognise` comes first, then the procedure that `choice.py` picks for this board: one of these, or one of `in_ram.py` or
+`without_pki.py`.
 """
 
 from station.domain.attempt import (
@@ -61,7 +62,7 @@ async def provision(job: Job, unit: Recognised) -> None:
             async with job.ledger.step(Phase.FLASH_PROVISIONER):
                 await programmer.written(provisioner)
 
-        credentials = await _certify(job, unit, board)
+        credentials = await certify(job, unit, board)
         await confirm(job, unit, board, credentials, await flash_operational(job, unit))
 
 
@@ -73,14 +74,14 @@ async def redeliver(job: Job, unit: Recognised) -> None:
         async with job.ledger.step(Phase.FLASH_PROVISIONER), job.programmer.invocation(provisioner) as programmer:
             await programmer.written(provisioner)
 
-        credentials = await _certify(job, unit, board)
+        credentials = await certify(job, unit, board)
         await confirm(job, unit, board, credentials, await flash_operational(job, unit))
 
 
 async def resume(job: Job, unit: Recognised) -> None:
     """Go on with a board whose last attempt ended at the PKI: it has not left its slot, and nothing is flashed twice."""
     async with job.bench.board() as board:
-        credentials = await _certify(job, unit, board)
+        credentials = await certify(job, unit, board)
         await confirm(job, unit, board, credentials, await flash_operational(job, unit))
 
 
@@ -90,7 +91,7 @@ async def reconfirm(job: Job, unit: Recognised) -> None:
         await confirm(job, unit, board, unit.identity.issued, unit.flash)
 
 
-async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
+async def certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     """Get a certificate for the board's own key; the board then proves that it holds the key."""
     async with job.ledger.step(Phase.AWAIT_CSR):
         hello = await board.hello()
@@ -135,17 +136,32 @@ async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credent
             delivered = checks.delivered(job.recipe, unit.identity, flash, job.now())
             await adopt(delivered, unit.target.uid, job.ledger)
             credentials = delivered.credentials
-        checks.check_flash(job.recipe, unit.identity, credentials, flash, job.now())
-        if job.recipe.operational_answers:
-            said = await board.operational_identity()
-            checks.check_operational_identity(job.recipe, unit.identity, credentials, said)
-            nonce = job.nonce()
-            credentials.check_possession(nonce, await board.prove(nonce), "confirm")
-        await job.ledger.record(Confirmed())
+        await check_finished(job, unit, board, credentials, flash)
+    await lock_finished(job, unit)
 
+
+async def check_finished(job: Job, unit: Recognised, board: Board, credentials: Credentials, flash: Flash) -> None:
+    """Compare the flash with what was intended; the operational firmware then names the unit and proves its key."""
+    checks.check_flash(job.recipe, unit.identity, credentials, flash, job.now())
+    if job.recipe.operational_answers:
+        said = await board.operational_identity()
+        checks.check_operational_identity(job.recipe, unit.identity, credentials, said)
+        nonce = job.nonce()
+        credentials.check_possession(nonce, await board.prove(nonce), "confirm")
+    await job.ledger.record(Confirmed())
+
+
+async def lock_finished(job: Job, unit: Recognised) -> None:
+    """Lock a confirmed unit, if the recipe has a lock and the unit has it not yet."""
     if (lock := job.recipe.lock) and lock.difference(unit.target):
         async with job.ledger.step(Phase.LOCK):
             await job.programmer.lock(lock, unit.target.uid)
+
+
+async def read_factory_data(job: Job) -> ReadBack:
+    """Read the factory data, with the certificates that may be in it. The board is reset before and after."""
+    async with job.programmer.invocation(READBACK_REGION) as programmer:
+        return read_back(await programmer.read(READBACK_REGION))
 
 
 async def _flash(job: Job, target: Target, identity: Identity, *, unproven: bool) -> Flash:
@@ -154,5 +170,4 @@ async def _flash(job: Job, target: Target, identity: Identity, *, unproven: bool
         return Locked()
     if not unproven and not checks.may_be_certified(job.recipe, identity):
         return NotRead()
-    async with job.programmer.invocation(READBACK_REGION) as programmer:
-        return read_back(await programmer.read(READBACK_REGION))
+    return await read_factory_data(job)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import DEVELOPMENT_KEY
-from station.domain.memory_map import APPLICATION, INTERNAL_FLASH, PAGE, RAM
+from station.domain.memory_map import AGENT_IN_RAM, APPLICATION, INTERNAL_FLASH, PAGE, RAM
 from station.domain.target import Region
 
 WITHOUT_FACTORY_DATA = (
@@ -29,12 +29,14 @@ def format_mistake(content: bytes) -> str | None:
     return next((text for begins, text in _OTHER_FORMATS.items() if content.startswith(begins)), None)
 
 
-def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
-    """The mistakes of an image that would not boot: built for another address, or without its vector table."""
-    if region.address != APPLICATION.address:
+def vector_table_mistakes(name: str, content: bytes, region: Region, place: Region = APPLICATION) -> Iterator[str]:
+    """The mistakes of an image that would not start at the beginning of `place`: built for elsewhere, or without its vector table."""
+    if region.address != place.address:
+        starts = "the core starts" if place == APPLICATION else 'plan = "ram" starts'
+        belongs = '; an image in RAM needs plan = "ram" in the recipe' if AGENT_IN_RAM.holds(region) else ""
         yield (
             f"{name} would lie at load_address 0x{region.address:08X}, where no board starts it: "
-            f"the core starts the vector table at 0x{APPLICATION.address:08X}"
+            f"{starts} the vector table at 0x{place.address:08X}{belongs}"
         )
     stack_pointer, reset = (int.from_bytes(content[at : at + 4], "little") for at in (0, 4))
     if not RAM.address < stack_pointer <= RAM.end or stack_pointer % 8:
@@ -46,9 +48,9 @@ def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator
         )
 
 
-def application_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
+def application_mistakes(name: str, content: bytes, region: Region, place: Region = APPLICATION) -> Iterator[str]:
     """The mistakes of an operational image, which must also have been built to read factory data."""
-    yield from vector_table_mistakes(name, content, region)
+    yield from vector_table_mistakes(name, content, region, place)
     if DEVELOPMENT_KEY in content:
         yield f"{name} {WITHOUT_FACTORY_DATA}"
 

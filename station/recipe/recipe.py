@@ -19,6 +19,7 @@ from station.domain.product import (
     Image,
     KeyStorage,
     Lock,
+    Plan,
     Strings,
     Trust,
     TrustAnchors,
@@ -94,6 +95,7 @@ class Recipe:
     dac_product_id: int | None = None
     label: LabelPlan | None = None
     erase: Erase = Erase.ALWAYS
+    plan: Plan = Plan.FLASH
 
     @property
     def dac_names(self) -> tuple[int, int]:

@@ -32,8 +32,8 @@ async def push(
     """Pushes the lines after this number, at most `most`. May be repeated after a lost answer: nothing is taken twice.
 
     The centre's answer is where its cursor stands, which may be elsewhere: later after a lost answer, earlier after the
-    centre was set back. A cursor whose hash is not this ledger's stops the ledger for good. The first line's base becomes
-    the centre's: it has that of the moment at which the enrolment was asked for, and no line yet.
+    centre was set back. A cursor whose hash is not this ledger's stops the ledger for good. Before the first line the
+    centre has the hash at which the enrolment was asked for, and boards may have been made since.
     """
     standing = reader.standing()
     previous = reader.hash_at(after)
@@ -41,9 +41,7 @@ async def push(
         return await _stop(ledger, standing, after, Stopped.FORKED)
     cursor = await centre.push(standing.incarnation, after + 1, previous, reader.unsent(after, most))
     reached = cursor.next_line - 1
-    if (
-        reached and reader.hash_at(reached) != cursor.head
-    ):  # before the first line the centre has the base of the enrolment
+    if reached and reader.hash_at(reached) != cursor.head:
         return await _stop(ledger, standing, reached, Stopped.FORKED)
     if note and reached > standing.acked:
         await ledger.acknowledged(reached)

@@ -6,7 +6,7 @@ A listener that does not read is dropped; nothing here waits for one.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -40,16 +40,31 @@ FIRST_PLAN: Plans = {
         Planned(step=Phase.DELIVER.value, seconds=0.5),
         Planned(step=Phase.FLASH_OPERATIONAL.value, seconds=12.0),
         Planned(step=Phase.CONFIRM.value, seconds=1.5),
-    ]
+    ],
+    ProcedureName.PROVISION_IN_RAM.value: [
+        Planned(step=Phase.RECOGNISE.value, seconds=1.0),
+        Planned(step=Phase.FLASH_DATA.value, seconds=1.5),
+        Planned(step=Phase.FLASH_OPERATIONAL.value, seconds=10.0),
+        Planned(step=Phase.FLASH_PROVISIONER.value, seconds=0.5),
+        Planned(step=Phase.AWAIT_CSR.value, seconds=1.0),
+        Planned(step=Phase.RELAY_TO_PKI.value, seconds=0.5),
+        Planned(step=Phase.DELIVER.value, seconds=0.5),
+        Planned(step=Phase.CONFIRM.value, seconds=2.5),
+    ],
 }
 
 
 def planned_by(limits: Mapping[str, float]) -> Plans:
-    """The first plan with the recipe's limits, by step, instead of our guesses, and with the further steps that it limits."""
-    guesses = {each.step: each.seconds for each in FIRST_PLAN[ProcedureName.PROVISION.value]}
-    seconds = guesses | dict(limits)
-    steps = [Planned(step=phase.value, seconds=seconds[phase.value]) for phase in Phase if phase.value in seconds]
-    return {ProcedureName.PROVISION.value: steps}
+    """The first plans with the recipe's limits, by step, instead of our guesses, and with the further steps that it limits."""
+    return {procedure: list(_limited(plan, limits)) for procedure, plan in FIRST_PLAN.items()}
+
+
+def _limited(plan: Sequence[Planned], limits: Mapping[str, float]) -> Iterator[Planned]:
+    first, *others = [each.step for each in plan]
+    seconds = {each.step: each.seconds for each in plan} | dict(limits)
+    for step in (first, Phase.COPROCESSOR.value, *others, Phase.LOCK.value):
+        if step in seconds:
+            yield Planned(step=step, seconds=seconds[step])
 
 
 class Listener:

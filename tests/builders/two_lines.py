@@ -19,6 +19,7 @@ from station.domain.attempt import ProcedureChosen
 from station.line.status import SharedStatus, SlotStatus, Status
 from tests.builders.centres import owner
 from tests.builders.commands import bench
+from tests.builders.json_lines import lines_of
 from tests.builders.line import LOG, RECIPE, Line, configuration
 from tests.builders.log_words import checked
 from tests.builders.network import Network, Way
@@ -171,7 +172,7 @@ class TwoLines(Line):
     @property
     def issued(self) -> list[str]:
         """The DACs that the PKI has issued."""
-        return (self.folder / "pki" / "issued.jsonl").read_text().splitlines()
+        return lines_of(self.folder / "pki" / "issued.jsonl")
 
     def moved(self, port: int, to: int) -> None:
         bench("move", str(port), str(to), "--dir", self.folder)

@@ -13,7 +13,7 @@ import pytest
 from station.config.problems import ConfigurationInvalid
 from station.domain.coprocessor import Version
 from station.domain.credentials import DEVELOPMENT_KEY
-from station.domain.product import Strings
+from station.domain.product import Plan, Strings
 from station.domain.target import Region
 from station.label.plan import TCPPrinter
 from station.recipe.files import recipe_file
@@ -97,7 +97,33 @@ def test_an_image_that_is_linked_to_ram_is_refused(tree: Path) -> None:
     """No board starts it by itself."""
     recipe = tree / "config" / "recipes" / "lighting.toml"
     spoil(recipe, 'provisioning = "provisioning-flash"', 'provisioning = "provisioning-flash-ram"')
-    assert any("load_address 0x20000000, where no board starts it" in line for line in mistakes(tree))
+    (found,) = [line for line in mistakes(tree) if "load_address 0x20000000, where no board starts it" in line]
+    assert found.endswith('an image in RAM needs plan = "ram" in the recipe')
+
+
+def in_ram(tree: Path, image: str = "provisioning-flash-ram") -> None:
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    spoil(recipe, 'trust = "development"', 'plan = "ram"\ntrust = "development"')
+    spoil(recipe, 'provisioning = "provisioning-flash"', f'provisioning = "{image}"')
+
+
+def test_the_plan_ram_takes_an_image_that_is_linked_to_ram(tree: Path) -> None:
+    in_ram(tree)
+    recipe = loaded(tree)
+    assert (recipe.plan, recipe.provisioning_image.address) == (Plan.RAM, 0x20000000)
+
+
+def test_the_plan_ram_refuses_an_image_for_flash(tree: Path) -> None:
+    in_ram(tree, "provisioning-flash")
+    found = mistakes(tree)
+    assert any('the provisioning image of plan = "ram" 0x20000000 to 0x2002FFFF' in line for line in found)
+    assert any('plan = "ram" starts the vector table at 0x20000000' in line for line in found)
+
+
+def test_the_plan_ram_is_no_partners(tree: Path) -> None:
+    in_ram(tree)
+    spoil(tree / "config" / "recipes" / "lighting.toml", '"provisioning-link"', '"st-monitor"')
+    assert any('plan = "ram" belongs to procedure = "provisioning-link"' in line for line in mistakes(tree))
 
 
 def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:

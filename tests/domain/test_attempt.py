@@ -60,6 +60,34 @@ WAYS = {
 }
 """The steps of each procedure that there is: no other order may be journalled."""
 
+IN_RAM = {
+    ProcedureName.PROVISION_IN_RAM: (
+        Phase.FLASH_DATA,
+        Phase.FLASH_OPERATIONAL,
+        Phase.FLASH_PROVISIONER,
+        Phase.AWAIT_CSR,
+        Phase.RELAY_TO_PKI,
+        Phase.DELIVER,
+        Phase.CONFIRM,
+    ),
+    ProcedureName.REDELIVER_IN_RAM: (
+        Phase.FLASH_OPERATIONAL,
+        Phase.FLASH_PROVISIONER,
+        Phase.AWAIT_CSR,
+        Phase.RELAY_TO_PKI,
+        Phase.DELIVER,
+        Phase.CONFIRM,
+    ),
+    ProcedureName.RESUME_IN_RAM: (
+        Phase.FLASH_PROVISIONER,
+        Phase.AWAIT_CSR,
+        Phase.RELAY_TO_PKI,
+        Phase.DELIVER,
+        Phase.CONFIRM,
+    ),
+}
+"""The steps of the procedures with the provisioning firmware in RAM, after the recognition."""
+
 MAY_BEGIN_AFTER = {pair for way in WAYS.values() for pair in pairwise((Phase.STARTED, *way))}
 
 MAY_BEGIN_IN_A_LABORATORY_AFTER = {
@@ -92,6 +120,17 @@ def whole_attempt() -> list[Event]:
         records = [record for record, phase in RECORDED_DURING.items() if phase is step]
         events += [StepStarted(step), *records, StepFinished(step, float(number))]
     return [*events, Passed()]
+
+
+@pytest.mark.parametrize("procedure", IN_RAM)
+def test_with_the_firmware_in_ram_the_application_comes_first(procedure: ProcedureName) -> None:
+    """It is confirmed after the delivery alone: never a board whose application was written and which has no certificate."""
+    attempt = Attempt(phase=Phase.RECOGNISE, procedure=procedure)
+    for step in IN_RAM[procedure]:
+        attempt = after(attempt, StepStarted(step))
+    for step in IN_RAM[procedure][:-2]:
+        with pytest.raises(ValueError, match="StepStarted cannot follow"):
+            after(Attempt(phase=step, procedure=procedure), StepStarted(Phase.CONFIRM))
 
 
 @pytest.mark.parametrize("step", Phase)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from station.domain.identity import Confirmation, IdentityState
+from station.domain.product import Plan
 from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, Target
 from station.factory_data import flat_tlv
 from station.factory_data.flash import Damaged, Empty, Flash, Locked, NotRead, read_back
@@ -65,6 +66,18 @@ def test_a_unit_of_another_recipe_keeps_its_key() -> None:
     assert chosen(other, WHOLE, OF_ANOTHER_VERSION) == "reconfirm"
     assert chosen(other, WHOLE, TOUCHED) == "provision"
     assert chosen(other, EMPTY, OURS) == "provision"
+
+
+def test_the_plan_decides_where_the_provisioning_firmware_runs() -> None:
+    """A unit that has passed needs none."""
+    in_ram = replace(ANSWERS, plan=Plan.RAM)
+    assert chosen(in_ram, EMPTY, None) == "provision_in_ram"
+    assert chosen(in_ram, WHOLE, None) == "redeliver_in_ram"
+    assert chosen(in_ram, WHOLE, OURS) == "reconfirm"
+    target = Target(IDENTITY.uid, 0x495, "Rev Y", 3300, RDP_LEVEL_0, "V3J15M6", "2.19.0")
+    waiting = Recognised(target, IDENTITY, NotRead(), at_relay=True)
+    for recipe, name in ((in_ram, "resume_in_ram"), (ANSWERS, "resume")):
+        assert procedure_for(recipe, waiting, EXAMINATION.at).__name__ == name
 
 
 def test_a_locked_unit_is_reconfirmed() -> None:

@@ -98,7 +98,18 @@ FACTS = {
     "Checkpoint": ("upto", "head", "signature"),
 }
 RANKS = {"SEEN": 0, "TAKEN": 1, "ON_BOARD": 2, "CERTIFIED": 3, "PASSED": 4, "SCRAPPED": 5}
-PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
+PROCEDURES = {
+    "provision",
+    "redeliver",
+    "resume",
+    "provision_in_ram",
+    "redeliver_in_ram",
+    "resume_in_ram",
+    "reconfirm",
+    "provision_by_partner",
+    "finish",
+    "reconfigure",
+}
 PHASES = {
     "started",
     "recognise",

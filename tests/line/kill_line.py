@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A line that is brought into a state, loses a process there by `kill -9`, gets it back, and whose board then has to pass."""
 
-import json
 import os
 import signal
 import threading
@@ -13,6 +12,7 @@ from typing import Protocol
 from station.adapters.ledger import outbox
 from station.daemon import control
 from station.domain.labelling import LabelEvent
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.referee.boards import pack
@@ -185,7 +185,7 @@ class KillLine(JudgedLine):
         return thread
 
     def _has_befallen(self, board: int, what: str) -> bool:
-        lines = map(json.loads, (self.line.folder / "bench.jsonl").read_text(encoding="utf-8").splitlines())
+        lines = objects_of(self.line.folder / "bench.jsonl")
         return any(each["event"] == "fault" and (each["board"], each["what"]) == (board, what) for each in lines)
 
     def _known(self, state: State) -> list[tuple[object, ...]]:

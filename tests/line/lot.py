@@ -22,6 +22,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from station.adapters.system.secret_files import SHARED_MEMORY
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line, recipe_with
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.lot_count import Outcome, Tray
@@ -198,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         run = Run(line, tray, receiver, asked.units, asked.faults)
         made(run, asked.slots)
-        issued = [json.loads(each) for each in (line.folder / "pki" / "issued.jsonl").read_text().splitlines()]
+        issued = objects_of(line.folder / "pki" / "issued.jsonl")
         events = list({str(event["id"]): event for event in receiver.taken}.values())
         outcome = Outcome(run.boards, issued, tray.prints(), events, run.notes)
         wrong = [*outcome.mistakes(), *compared(line, outcome)]

@@ -15,6 +15,7 @@ from station.adapters.ledger.orphans import Orphan
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Phase, StepStarted
 from station.domain.issuance import OrphanKind
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.line.pki_behaviours import Setting
 
@@ -105,4 +106,4 @@ def _ledger(folder: Path) -> AbstractContextManager[sqlite3.Connection]:
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return objects_of(path)

@@ -9,6 +9,7 @@ from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import ProcedureChosen
 from station.line.status import SlotStatus
 from tests.builders.commands import bench
+from tests.builders.json_lines import lines_of
 from tests.builders.line import Line
 
 
@@ -70,7 +71,7 @@ class Standing:
 
 def issued(standing: Standing) -> list[str]:
     """The DACs that the PKI has issued."""
-    return (standing.line.folder / "pki" / "issued.jsonl").read_text().splitlines()
+    return lines_of(standing.line.folder / "pki" / "issued.jsonl")
 
 
 def story(standing: Standing, uid: str | None) -> list[str]:

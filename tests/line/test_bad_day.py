@@ -19,6 +19,7 @@ from station.line.status import Status
 from tests.builders.bench import holding
 from tests.builders.damage import spoil
 from tests.builders.disks import filled, small_disk
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
@@ -42,8 +43,7 @@ def daemon(standing: Standing) -> int:
 
 
 def log(standing: Standing) -> list[dict[str, object]]:
-    path = standing.line.folder / "logs" / "station.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return objects_of(standing.line.folder / "logs" / "station.jsonl")
 
 
 def events(standing: Standing, name: str) -> list[dict[str, object]]:

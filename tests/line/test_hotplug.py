@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.standing_line import Standing
@@ -62,8 +63,9 @@ def stop_daemon(standing: Standing) -> None:
 
 def programmed(standing: Standing) -> list[object]:
     """The boards that a run of the programmer reached."""
-    lines = (standing.line.folder / "bench.jsonl").read_text().splitlines()
-    return [entry["board"] for entry in map(json.loads, lines) if entry["event"] == "invocation"]
+    return [
+        entry["board"] for entry in objects_of(standing.line.folder / "bench.jsonl") if entry["event"] == "invocation"
+    ]
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 2])
@@ -162,5 +164,4 @@ def test_a_port_that_another_program_holds_at_first_is_waited_for(
 
 def _waits(log: Path) -> set[object]:
     """The slots that wait for their ports, from the log."""
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return {line["slot"] for line in lines if line["event"] == "retry.scheduled" and "tty" in line}
+    return {line["slot"] for line in objects_of(log) if line["event"] == "retry.scheduled" and "tty" in line}

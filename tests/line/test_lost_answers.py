@@ -13,12 +13,13 @@ import pytest
 
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Phase, StepStarted
-from tests.builders.line import Line
-from tests.builders.station_demo import SHORT_DEADLINES
+from tests.builders.line import RECIPE, Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
+IN_RAM = ROOT / "config" / "recipes" / "lighting-ram.toml"
 BOARDS = 8
 ALWAYS = -1
 
@@ -122,11 +123,14 @@ def test_a_board_whose_answers_were_lost_stops_alone(standing: Standing) -> None
     assert sorted(bought(standing).values()) == [1, 3]
 
 
-def test_a_pending_board_holds_nobody_up_and_is_finished_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("recipe", [RECIPE, IN_RAM], ids=["flash", "ram"])
+def test_a_pending_board_holds_nobody_up_and_is_finished_later(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The slot says that it waits, and the board is finished when the PKI has decided."""
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__ANSWER_WITHIN": "5"}.items():
         monkeypatch.setenv(name, value)
-    with Line.standing(tmp_path / "line", 2, time_scale=0.02) as line:
+    with Line.standing(tmp_path / "line", 2, time_scale=0.02, recipe=recipe) as line:
         _pend_and_finish(Standing(line))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from station.adapters.ledger import lot_reader
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
@@ -63,8 +64,8 @@ def test_a_line_makes_what_was_ordered(standing: Standing) -> None:
         found = lot_reader.lot(standing.line.folder / "ledger.sqlite", name)
         assert found is not None
         assert list(found[1].mistakes()) == []
-    log = (standing.line.folder / "logs" / "station.jsonl").read_text().splitlines()
-    ends = [line for line in map(json.loads, log) if line["event"] == "attempt.finished"]
+    log = objects_of(standing.line.folder / "logs" / "station.jsonl")
+    ends = [line for line in log if line["event"] == "attempt.finished"]
     assert [(each["verdict"], each["work_order"]) for each in ends if each["verdict"] == "pass"] == [
         ("pass", "4711"),
         ("pass", "4711"),

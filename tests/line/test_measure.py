@@ -11,12 +11,12 @@ import pytest
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, USAGE
 from station.measure.figures import QUANTITIES
 from station.measure.model import PROFILES
-from tests.builders.line import STOP_WITHIN, Line
+from tests.builders.line import RECIPE, STOP_WITHIN, Line, station_command
 from tests.line.standing_line import Standing
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
-IN_RAM = {"ram_load", "ram_verified", "ram_boot", "ram_answer"}
+IN_RAM = {"internal_read", "ram_load", "ram_verified", "ram_boot", "ram_answer"}
 
 
 def runs(line: Line) -> list[list[str]]:
@@ -36,52 +36,58 @@ def test_a_board_is_measured_and_a_unit_is_refused(tmp_path: Path, monkeypatch: 
     with Line.standing(tmp_path / "line", 3) as line:
         standing = Standing(line)
         standing.bench("plug", "1")
-        unit = standing.wait(1, lambda slot: slot.state == "pass")
+        unit = standing.wait(1, lambda slot: slot.state == "pass").uid
         before = len(runs(line))
-
-        beside = line.command("measure", "2", "--yes")
-        assert beside.returncode == ENVIRONMENT
-        assert "Another station on this machine uses this slot" in beside.stderr
+        refused(line, "2", ENVIRONMENT, "Another station on this machine uses this slot")
         assert len(runs(line)) == before
-
         line.processes["daemon"].terminate()
         assert line.processes["daemon"].wait(STOP_WITHIN) == 0
-        refused = line.command("measure", "1", "--yes")
-        assert refused.returncode == FAILED
-        assert f"board {unit.uid} is unit" in refused.stderr
+
+        refused(line, "1", FAILED, f"board {unit} is unit")
         with monkeypatch.context() as elsewhere:
             elsewhere.setenv("STATION__STATION__STATE", str(tmp_path / "another"))
-            foreign = line.command("measure", "1", "--yes")
-        assert foreign.returncode == FAILED
-        assert "another line's unit" in foreign.stderr
-        absent = line.command("measure", "2", "--yes")
-        assert absent.returncode == FAILED
-        assert "no board is in slot 2" in absent.stderr
-
+            refused(line, "1", FAILED, "another line's unit")
+        refused(line, "2", FAILED, "no board is in slot 2")
         standing.bench("plug", "2")
-        unasked = line.command("measure", "2")
-        assert unasked.returncode == USAGE
-        assert "--yes agrees that the board is overwritten" in unasked.stderr
+        refused(line, "2", USAGE, "--yes agrees that the board is overwritten", yes=False)
         assert not [argv for argv in runs(line)[before:] if "-d" in argv]
 
-        measured = line.command("measure", "2", "--yes", "--rounds", "2", "--json")
-        assert measured.returncode == DONE, measured.stderr
-        found = json.loads(measured.stdout)
-        assert [each["name"] for each in found["figures"]] == [each.name for each in QUANTITIES]
-        assert all(each["least"] <= each["seconds"] <= each["most"] for each in found["figures"])
-        assert next(iter(found.items())) == ("schema", 1)
-        assert (found["slot"], found["rounds"], found["fault"], found["ram_fault"]) == ("2", 2, None, None)
-        assert found["nearest"] in PROFILES
-        assert found["uid"] != unit.uid
-        assert known(line) == [unit.uid]
-
+        measured(line)
+        assert known(line) == [unit]
         standing.bench("fault", "--board", "3", "--at", "flash_provisioner", "--what", "ram_torn")
         standing.bench("plug", "3")
-        torn = line.command("measure", "3", "--yes", "--rounds", "1", "--json")
-        assert torn.returncode == FAILED
-        found = json.loads(torn.stdout)
-        assert {each["name"] for each in found["figures"]} == {each.name for each in QUANTITIES} - IN_RAM
-        assert (found["rounds"], found["fault"], found["ram_fault"]["code"]) == (1, None, "flash.mismatch")
-
+        measured_but_for_ram(line)
         line.start_daemon()
         assert standing.wait(2, lambda slot: slot.verdict is not None).verdict == "pass"
+
+
+def refused(line: Line, slot: str, status: int, reason: str, *, yes: bool = True) -> None:
+    done = line.command("measure", slot, *["--yes"] * yes)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert reason in done.stderr
+
+
+def measured(line: Line) -> None:
+    """Two rounds have every figure."""
+    done = line.command("measure", "2", "--yes", "--rounds", "2", "--json")
+    assert done.returncode == DONE, done.stderr
+    found = json.loads(done.stdout)
+    assert next(iter(found.items())) == ("schema", 1)
+    assert (found["slot"], found["rounds"], found["fault"], found["ram_fault"]) == ("2", 2, None, None)
+    assert [each["name"] for each in found["figures"]] == [each.name for each in QUANTITIES]
+    assert all(each["least"] <= each["seconds"] <= each["most"] for each in found["figures"])
+    assert list(found["cycles"]) == ["flash", "ram"]
+    assert found["nearest"] in PROFILES
+
+
+def measured_but_for_ram(line: Line) -> None:
+    """The line has a recipe whose own agent is the one in RAM; its load fails, and all other figures are told."""
+    config = line.folder / "in-ram.toml"
+    text = (line.folder / "line.toml").read_text()
+    config.write_text(text.replace(str(RECIPE), str(RECIPE.with_name("lighting-ram.toml"))))
+    done = station_command("measure", "3", "--yes", "--rounds", "1", "--json", "--config", config)
+    assert done.returncode == FAILED, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rounds"], found["fault"], found["ram_fault"]["code"]) == (1, None, "flash.mismatch")
+    assert {each["name"] for each in found["figures"]} == {each.name for each in QUANTITIES} - IN_RAM
+    assert list(found["cycles"]) == ["flash"]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that are at the PKI when the station is stopped, a PKI that serves one connection after the other, and every form of a request."""
 
-import json
 import signal
 from pathlib import Path
 from typing import get_args
@@ -9,6 +8,7 @@ from typing import get_args
 import pytest
 
 from station.adapters.pki.est import Form
+from tests.builders.json_lines import objects_of
 from tests.builders.line import LOG, Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line import pki_line
@@ -64,7 +64,7 @@ def test_a_pki_that_serves_one_connection_at_a_time_is_never_asked_twice(
         passed(standing, boards)
         assert switches.fired("one_at_a_time") >= boards
         assert len(pki_line.requests(folder)) == boards
-        told = [json.loads(text)["event"] for text in (folder / LOG).read_text().splitlines()]
+        told = [line["event"] for line in objects_of(folder / LOG)]
         assert "retry.scheduled" not in told
 
 

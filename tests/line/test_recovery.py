@@ -17,7 +17,8 @@ import pytest
 
 from station.adapters.ledger.orphans import listed
 from station.adapters.ledger.reader import LedgerReader
-from tests.builders.line import Line
+from tests.builders.json_lines import objects_of
+from tests.builders.line import RECIPE, Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
 
@@ -40,10 +41,12 @@ class Moment:
     share: float = 0.0
 
 
+PROVISIONER = "provisioning-flash.bin"
+IN_RAM = ROOT / "config" / "recipes" / "lighting-ram.toml"
 KILLED = [
     Moment("recognise"),
     Moment("flash_data"),
-    Moment("flash_provisioner", "provisioning-flash.bin", 0.1),
+    Moment("flash_provisioner", PROVISIONER, 0.1),
     Moment("await_csr"),
     Moment("relay_to_pki"),
     Moment("deliver"),
@@ -59,12 +62,17 @@ def time_scale() -> float:
 
 
 @pytest.fixture
+def recipe() -> Path:
+    return RECIPE
+
+
+@pytest.fixture
 def standing(
-    tmp_path: Path, time_scale: float, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, time_scale: float, recipe: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with Line.standing(tmp_path / "line", BOARDS, time_scale=time_scale) as line:
+    with Line.standing(tmp_path / "line", BOARDS, time_scale=time_scale, recipe=recipe) as line:
         yield Standing(line)
 
 
@@ -79,11 +87,8 @@ class Log:
         """Waits for a line with all of these values."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            with self._path.open("rb") as file:
-                file.seek(self._read)
-                for line in file.read().splitlines():
-                    if wanted.items() <= json.loads(line).items():
-                        return
+            if any(wanted.items() <= line.items() for line in objects_of(self._path, self._read)):
+                return
             time.sleep(0.002)
         pytest.fail(f"no line with {wanted}")
 
@@ -132,11 +137,14 @@ def hang(standing: Standing, *boards: str, at: str, deaf_to: str = "nothing") ->
     standing.until(lambda: journal.read_text().count('"what": "hang"') == len(boards))
 
 
-def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None:
+@pytest.mark.parametrize("recipe", [RECIPE, IN_RAM], ids=["flash", "ram"])
+def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing, recipe: Path) -> None:
     """The restarted daemon voids open attempts, and its boards pass with one identity each."""
     slots = range(1, BOARDS + 1)
     unanswered = set[str]()
-    for moment in KILLED:
+    # With the plan `ram` that image is in no flash.
+    moments = [Moment(each.phase) if recipe == IN_RAM and each.image == PROVISIONER else each for each in KILLED]
+    for moment in moments:
         log = Log(standing.line.folder)
         standing.bench("plug", *map(str, slots), "--new")
         awaited(standing, log, moment)

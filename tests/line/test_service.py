@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon as a service: it reports to its service manager, names what a stop interrupts, and drains."""
 
-import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from station.adapters.ledger.interventions import history
 from station.adapters.ledger.reader import LedgerReader
 from station.daemon import control
 from tests.builders.commands import station
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.standing_line import Standing
@@ -43,8 +43,8 @@ def standing(
 
 
 def finished(standing: Standing) -> list[dict[str, object]]:
-    lines = (standing.line.folder / "logs" / "station.jsonl").read_text().splitlines()
-    return [line for line in map(json.loads, lines) if line["event"] == "attempt.finished"]
+    lines = objects_of(standing.line.folder / "logs" / "station.jsonl")
+    return [line for line in lines if line["event"] == "attempt.finished"]
 
 
 def verdicts(standing: Standing) -> list[str | None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
@@ -105,8 +106,8 @@ def test_the_ledger_has_who_held_and_released_a_slot_and_why(standing: Standing)
         ("release", "2", "slot.held", "cleaned"),  # still on trial
     ]
     assert {each["who"] for each in interventions(standing)} == {held.who}
-    log = (standing.line.folder / "logs" / "station.jsonl").read_text().splitlines()
-    told = [event for event in map(json.loads, log) if "who" in event]
+    log = objects_of(standing.line.folder / "logs" / "station.jsonl")
+    told = [event for event in log if "who" in event]
     assert [(event["event"], event.get("reason"), event["who"]) for event in told] == [
         ("slot.taken_out", "pogo pins are dirty", held.who),
         ("slot.released", None, held.who),

@@ -123,6 +123,58 @@ async def test_one_run_writes_all_and_resets_the_board(bench: Bench) -> None:
     ]
 
 
+IN_RAM = Write("provisioning", 0x20000000, bytes(48874), Verify.FULL, external=False)
+
+
+def loaded(*end: str) -> Play:
+    """A run that writes factory data, and then loads an image into RAM; it ends with these lines."""
+    said = [line.replace("0x08000000", "0x20000000") for line in lines("2.19-write")[:-2]]
+    erased = said.index("Erasing internal memory sectors [0 11]")
+    return Play((*said[:erased], "Not flash Memory : No erase done", *said[erased + 1 :], *end))
+
+
+STARTED = ("RUNNING Program ... ", "  Address:      : 0x20000000", "Application is running, Please Hold on...")
+STARTED_WELL = (*STARTED, "Start operation achieved successfully")
+
+
+async def loads(bench: Bench) -> None:
+    async with bench.programmer.invocation(DATA, IN_RAM) as run:
+        await run.written(DATA)
+        await run.written(IN_RAM)
+
+
+async def test_what_is_loaded_into_ram_is_started_and_not_reset(bench: Bench) -> None:
+    """Its own loads need no erase."""
+    bench.fake.plays(loaded(*STARTED_WELL))
+    await loads(bench)
+    (run,) = bench.fake.runs
+    assert run.argv[-4:] == ["0x20000000", "-v", "-s", "0x20000000"]
+    assert "-rst" not in run.argv
+
+
+@pytest.mark.parametrize("end", [(), STARTED, ("MCU Reset", "Software reset is performed")])
+async def test_a_load_that_was_not_started_is_not_proven(bench: Bench, end: tuple[str, ...]) -> None:
+    """After a reset it would be lost."""
+    bench.fake.plays(loaded(*end))
+    with pytest.raises(ProgrammerUnproven, match="start of provisioning"):
+        await loads(bench)
+
+
+async def test_a_load_for_which_something_was_erased_is_not_proven(bench: Bench) -> None:
+    """It went into flash."""
+    said = [line.replace("0x08000000", "0x20000000") for line in lines("2.19-write")[:-2]]
+    bench.fake.plays(Play((*said, *STARTED_WELL)))
+    with pytest.raises(ProgrammerUnproven, match="no erase"):
+        await loads(bench)
+
+
+async def test_nothing_comes_after_a_load_into_ram(bench: Bench) -> None:
+    """The programmer's own loaders would overwrite it."""
+    with pytest.raises(ValueError, match="lost as soon as a loader"):
+        async with bench.programmer.invocation(IN_RAM, DATA):
+            pass
+
+
 async def test_a_large_image_may_be_verified_fast_and_needs_no_loader(bench: Bench) -> None:
     """The write itself asks for fast verification."""
     image = replace(bench.image, verify=Verify.FAST)

@@ -75,13 +75,18 @@ class Spoiled:
             assert connection.execute(statement.encode(), values).rowcount == 1, statement
 
     def station(self, statement: str) -> None:
-        """Changes the file of one station that has made something."""
+        """Changes the file of the station that has made the most."""
         left = json.loads((self.folder / "left.json").read_text(encoding="utf-8"))
-        path = next(self.folder / each["path"] for each in left["files"] if not each["lost"])
+        path = max((self.folder / each["path"] for each in left["files"] if not each["lost"]), key=_events_in)
         with closing(sqlite3.connect(path)) as connection, connection:
             for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
                 connection.execute(f'DROP TRIGGER "{trigger}"')
             assert connection.execute(statement).rowcount == 1, statement
+
+
+def _events_in(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
 @pytest.fixture

@@ -66,24 +66,24 @@ class TestEnrol:
         again = await line.centre.enrol(line.ledger, "elsewhere", bytes(32))
         assert (again.station, again.incarnation) == (line.station, line.incarnation) == (1, 1)
 
-    async def test_the_first_line_brings_the_base_that_it_has(self, line: Teller, boss: psycopg.Connection) -> None:
+    async def test_the_first_line_brings_the_hash_that_it_follows(self, line: Teller, boss: psycopg.Connection) -> None:
         """Boards may have been made between the question of an enrolment and its answer, which may have come hours later."""
         base = hashlib.sha256(b"the head by now").digest()
         line.journal.head = base
         (told,) = line.journal.tell(RequestSubmitted(1, line.chance.key(), line.chance.uid()))
         assert await line.centre.push(line.incarnation, 1, base, []) == Cursor(1, bytes(32))
         assert await line.centre.push(line.incarnation, 1, base, [told]) == Cursor(2, told.hash)
-        assert rows(boss, "SELECT base, head FROM incarnation") == [(base, told.hash)]
+        assert rows(boss, "SELECT previous, head FROM segment") == [(base, told.hash)]
         assert list(audit.audit(boss)) == []
 
-    async def test_no_later_line_brings_another_base(self, line: Teller, boss: psycopg.Connection) -> None:
+    async def test_no_later_line_brings_another_one(self, line: Teller, boss: psycopg.Connection) -> None:
         line.end(None)
         await line.push()
         other = Journal(head=hashlib.sha256(b"another").digest())
         (told,) = other.tell(RequestSubmitted(1, line.chance.key(), line.chance.uid()))
         there = Cursor(line.journal.next_line, line.journal.head)
         assert await line.centre.push(line.incarnation, 1, hashlib.sha256(b"another").digest(), [told]) == there
-        assert rows(boss, "SELECT base FROM incarnation") == [(bytes(32),)]
+        assert rows(boss, "SELECT first_line, previous FROM segment") == [(1, bytes(32))]
 
     async def test_another_ledger_closes_the_one_before_and_burns_its_blocks(
         self, line: Teller, boss: psycopg.Connection

@@ -35,8 +35,8 @@ Heard = Callable[[str, int, int], None]
 class Journal:
     """One incarnation's journal, and how far its chain has been followed.
 
-    `expected` and `previous` are the number of the next line and the hash before it; None before the first segment of a
-    journal whose beginning was detached.
+    `expected` and `previous` are the number of the next line and the hash before it, which is None before the first segment.
+    Both are None there for a journal whose beginning was detached.
     """
 
     station: int
@@ -83,10 +83,10 @@ def audit(connection: Connection, heard: Heard = lambda *_: None) -> Iterator[st
 
 def _journals(connection: Connection, kept_from: datetime | None) -> Iterator[Journal]:
     rows = connection.execute(
-        "SELECT s.id, s.name, i.number, s.public_key, i.next_line, i.head, i.base FROM incarnation i"
+        "SELECT s.id, s.name, i.number, s.public_key, i.next_line, i.head FROM incarnation i"
         " JOIN station s ON s.id = i.station ORDER BY s.name, i.number"
     ).fetchall()
-    for station, name, number, public_key, next_line, head, base in rows:
+    for station, name, number, public_key, next_line, head in rows:
         signed = connection.execute(
             "SELECT line, head, signature FROM checkpoint WHERE station = %s AND incarnation = %s", [station, number]
         ).fetchall()
@@ -95,7 +95,6 @@ def _journals(connection: Connection, kept_from: datetime | None) -> Iterator[Jo
             " WHERE kind = %s AND detail->>'station' = %s AND (detail->>'incarnation')::int = %s",
             [Kind.EFFECT_FAILED.value, name, number],
         ).fetchall()
-        whole = kept_from is None
         yield Journal(
             station,
             name,
@@ -103,8 +102,8 @@ def _journals(connection: Connection, kept_from: datetime | None) -> Iterator[Jo
             public_key,
             next_line,
             head,
-            expected=1 if whole else None,
-            previous=base if whole else None,
+            expected=1 if kept_from is None else None,
+            previous=None,
             checkpoints={line: (at, signature) for line, at, signature in signed},
             failed=frozenset(line for (line,) in failed),
         )
@@ -125,14 +124,16 @@ def _chain_differs(
             if difference or (difference := _content_differs(journal, (first, last), head, body, counts, kept_from)):
                 return difference
             heard(journal.name, last, journal.next_line - 1)
-    if journal.expected is not None and (journal.expected, journal.previous) != (journal.next_line, journal.head):
+    ends = (journal.expected, journal.previous or journal.head)
+    if journal.expected is not None and ends != (journal.next_line, journal.head):
         return f"{journal.at(journal.expected)}: the kept lines end before it, and the cursor is at {journal.next_line}"
     return None
 
 
 def _segment_differs(journal: Journal, first: int, last: int, previous: bytes) -> str | None:
-    if journal.expected is None or journal.previous is None:
+    if journal.expected is None:
         journal.expected = journal.first = first
+    if journal.previous is None:
         journal.previous = previous
     if first > journal.expected:
         return f"{journal.at(journal.expected, first - 1)}: missing"

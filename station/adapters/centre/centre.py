@@ -137,7 +137,8 @@ class Centre:
     def follows(known: Known, first: int, previous: bytes) -> bool:
         """Whether the lines go on where the centre's cursor stands: this alone keeps each fact from counting twice.
 
-        The first line brings its own base: boards may have been made under the earlier incarnation since the enrolment was asked for.
+        The first line brings the hash that it follows, which its segment keeps: boards may have been made under the earlier
+        incarnation since the enrolment was asked for.
         """
         return first == known.next_line and (previous == known.head or first == 1)
 
@@ -217,8 +218,7 @@ async def _store(connection: AsyncConnection, known: Known, previous: bytes, lin
     await connection.execute(
         "WITH kept AS (INSERT INTO segment (station, incarnation, first_line, last_line, previous, head, body)"
         "   VALUES (%(station)s, %(incarnation)s, %(first)s, %(last)s, %(previous)s, %(head)s, %(body)s))"
-        " UPDATE incarnation SET next_line = %(last)s + 1, head = %(head)s, heard_at = now(), newest_at = %(at)s,"
-        "   base = CASE WHEN %(first)s = 1 THEN %(previous)s ELSE base END"
+        " UPDATE incarnation SET next_line = %(last)s + 1, head = %(head)s, heard_at = now(), newest_at = %(at)s"
         " WHERE station = %(station)s AND number = %(incarnation)s",
         {
             "station": known.caller.station,

@@ -44,7 +44,7 @@ _ADDS = (
 _CHANGES = {
     "central": ("tick", "frozen", "fleet_check"),
     "station": ("incarnations", "public_key"),
-    "incarnation": ("closed", "next_line", "base", "head", "heard_at", "newest_at"),
+    "incarnation": ("closed", "next_line", "head", "heard_at", "newest_at"),
     "lot": ("next_block",),
     "block": ("state", "taken"),
     "unit": (

@@ -52,13 +52,15 @@ class FileWritten:
     def missing(self, write: Write, name: str, *, erased: bool = True) -> str | None:
         """The first missing proof that the file of this name was written here; None when the write is proven.
 
-        A write that is not `erased` needs no erase, but may have no other one, and is only proven with its `Witness`.
+        A write that is not `erased` needs no erase, but may have no other one, and is only proven with its `Witness`. A load
+        into RAM may have none.
         """
-        needed = Erasure.needed_by(write)
+        needed = None if write.in_ram else Erasure.needed_by(write)
+        untouched = not self.erased and (write.in_ram or not erased)
         proofs = (
             (self.name == name, f"its name, the programmer says {self.name}"),
             (self.address == write.address, f"its address 0x{write.address:08X}"),
-            (self.erased == {needed} or (not erased and not self.erased), str(needed)),
+            (untouched or self.erased == {needed}, str(needed or "no erase")),
             (self.complete, "download complete"),
             (self.verified, "verified"),
         )
@@ -79,7 +81,12 @@ class Witness:
 
     @classmethod
     def of(cls, write: Write) -> Self | None:
-        """The witness of this write; None if its content is blank, so that nothing can show that it was written."""
+        """The witness of this write; None if its content is blank, so that nothing can show that it was written.
+
+        A load into RAM has none either: nothing is erased there, and the firmware's answers show that it runs.
+        """
+        if write.in_ram:
+            return None
         length = len(write.content.rstrip(BLANK))
         end = -(-length // DOUBLE_WORD) * DOUBLE_WORD
         start = max(0, end - WITNESSED)

@@ -31,9 +31,30 @@ Unerased = Callable[[Fault], Awaitable[None]]
 SKIP_ERASE = ("--skipErase",)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run leaves the board, and the fact in its output that proves it."""
+
+    arguments: tuple[str, ...]
+    fact: str
+    what: str
+
+
+_RESET = _Ending(("-rst",), "reset", "reset of the board")
+
+
+def _ending(last: Action) -> _Ending:
+    """The board is reset, but for a firmware in RAM, which a reset would lose: that one is started."""
+    if isinstance(last, Write) and last.in_ram:
+        return _Ending(("-s", f"0x{last.address:08X}"), "started", f"start of {last.name}")
+    return _RESET
+
+
 @asynccontextmanager
 async def invoked(probe: Probe, actions: Sequence[Action], unerased: Unerased | None) -> AsyncIterator[Invocation]:
     """`Programmer.invocation` of this probe's board."""
+    if any(isinstance(action, Write) and action.in_ram for action in actions[:-1]):
+        raise ValueError("what is loaded into RAM is lost as soon as a loader of the programmer's runs there")
     external = any(map(is_external, actions))
     if external:
         probe.installation.check_loader()
@@ -43,7 +64,8 @@ async def invoked(probe: Probe, actions: Sequence[Action], unerased: Unerased | 
 
             async def start(options: Sequence[str], plan: Sequence[_Planned]) -> Run:
                 await stack.aclose()  # the run before, since a probe has one at a time
-                arguments = (*loader, *options, *chain.from_iterable(each.arguments for each in plan), "-rst")
+                end = _ending(plan[-1].action)
+                arguments = (*loader, *options, *chain.from_iterable(each.arguments for each in plan), *end.arguments)
                 connecting = probe.connected(
                     UNDER_RESET, arguments, lambda by: sum(by.of(each.action) for each in plan)
                 )
@@ -56,7 +78,7 @@ async def invoked(probe: Probe, actions: Sequence[Action], unerased: Unerased | 
                 plan = [_Planned.of(next(numbers), part, folder, erased=erased) for part in parts]
                 return _Progress(plan, start, probe.traffic, erased=erased)
 
-            if any(isinstance(action, Write) and Witness.of(action) is None for action in actions):
+            if any(isinstance(each, Write) and not each.in_ram and Witness.of(each) is None for each in actions):
                 unerased = None
             again = partial(progress, erased=True)
             invocation = _Invocation(actions, progress(erased=unerased is None), again, probe.serial_number, unerased)
@@ -250,6 +272,6 @@ class _Progress:
                 raise ProgrammerUnproven(planned.name, lack)
             if unread := run.lacks_uid:
                 raise unread
-            if last and "reset" not in transcript.facts:
-                raise ProgrammerUnproven(planned.name, "reset of the board")
+            if last and (end := _ending(action)).fact not in transcript.facts:
+                raise ProgrammerUnproven(planned.name, end.what)
         return planned

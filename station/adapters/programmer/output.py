@@ -46,10 +46,10 @@ _SENTENCE = re.compile(
     r"|(?P<fus_started>^start ?fus (?:command )?execution finished)"
     r"|(?P<upgraded>^firmware upgrade success)"
     r"|(?P<stack_started>^fusstartws activated successfully)"
-    r"|(?P<started>start operation achieved successfully)"
+    r"|(?P<started>^start operation achieved successfully)"
     r"|(?P<reset>(?:software|hard) reset is performed|mcu reset)",
 )
-_FACTS = frozenset({"reset", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started", "started"})
+_FACTS = frozenset({"reset", "started", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
 _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 
 
@@ -102,7 +102,7 @@ class Transcript:
         """The board's UID, once it has been read."""
         self.option_bytes: dict[str, int] = {}
         self.items: list[FileWritten | MemoryRead] = []
-        self.facts = set[str]()  # names of the sentences seen; "reset" counts only after all items so far
+        self.facts = set[str]()  # names of the sentences seen; "reset" and "started" count only after all items so far
         self.complaints: list[str] = []
         self._of_first_attempt: list[str] = []
         self._last_line = ""
@@ -280,7 +280,7 @@ class Transcript:
         if self.items and replace(self.items[-1], address=None) == item:
             return  # a repeated line: so far only the address of the current item was printed
         self.items.append(item)
-        self.facts.discard("reset")
+        self.facts -= {"reset", "started"}
 
     def _sentence(self, said: re.Match[str]) -> None:
         current = self.items[-1] if self.items else None

@@ -27,7 +27,8 @@ from station.config.line import Config
 from station.config.sections import SlotSection
 from station.config.sentences import nearest
 from station.daemon.control import CommandRefused
-from station.domain.product import KeyStorage, Verify
+from station.domain.memory_map import AGENT_IN_RAM, APPLICATION
+from station.domain.product import Flashable, KeyStorage, Plan, Verify
 from station.domain.target import UID, Target
 from station.faults import Fault
 from station.interfaces import BoardArrived
@@ -67,7 +68,7 @@ def measure(
     line = configuration.load(path)
     place = _slot(line, slot)
     recipe = _recipe(line, path)
-    firmware = Firmware(recipe.provisioning_image, recipe.operational_image, _ram_agent(recipe, ram_image))
+    firmware = _firmware(recipe, ram_image)
     with ExitStack() as stack:
         stack.enter_context(logs.configured("warning", None, aloud=False))
         stack.enter_context(probe_lock.claimed(line.locks, [place.path]))
@@ -113,13 +114,27 @@ def _recipe(line: Config, path: Path) -> Recipe:
     return recipe
 
 
-def _ram_agent(recipe: Recipe, given: Path | None) -> bytes:
-    storage = recipe.key_storage or KeyStorage.FLASH
-    path = given or shipped.FOLDER / "firmware_images" / f"provisioning-{storage}-ram.bin"
+def _firmware(recipe: Recipe, ram_image: Path | None) -> Firmware:
+    """The recipe's images. Of the agent, which it has for flash or for RAM, the other one is the shipped one."""
+    shipped_agent = f"provisioning-{recipe.key_storage or KeyStorage.FLASH}"
+    of_recipe, in_ram = recipe.provisioning_image, recipe.plan is Plan.RAM
+    in_flash = _shipped(shipped_agent, APPLICATION.address) if in_ram else of_recipe
+    if ram_image is not None:
+        agent = _image(ram_image, AGENT_IN_RAM.address)
+    else:
+        agent = of_recipe if in_ram else _shipped(f"{shipped_agent}-ram", AGENT_IN_RAM.address)
+    return Firmware(in_flash, recipe.operational_image, agent)
+
+
+def _shipped(name: str, address: int) -> Flashable:
+    return _image(shipped.FOLDER / "firmware_images" / f"{name}.bin", address)
+
+
+def _image(path: Path, address: int) -> Flashable:
     try:
-        return plain_files.read(path)
+        return Flashable(path.stem, plain_files.read(path), address)
     except OSError as exc:
-        raise typer.BadParameter(f"{path} cannot be read: {exc.strerror}; --ram-image names another one") from exc
+        raise typer.BadParameter(f"{path} cannot be read: {exc.strerror}") from exc
 
 
 def _board(line: Config, path: Path, slot: SlotSection) -> BoardArrived:

@@ -21,10 +21,13 @@ def show(report: Report, slot: str, target: Target, rounds: int) -> None:
     wide_console().print(table)
     versions = f"STM32CubeProgrammer {target.programmer_version}, probe firmware {target.probe_firmware}"
     apart = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.differences.items())
+    cycles = ", of ".join(
+        f"`{plan}` {by_figures:.2f} s ({by_profile:.2f} s by that profile)"
+        for plan, (by_figures, by_profile) in report.cycles.items()
+    )
     say(
         f"{counted(rounds, 'round')}, {versions}; spread is least to most, model is that of {report.nearest}",
-        f"nearest profile: {report.nearest} (apart by {apart}); a cycle of `flash` would take "
-        f"{report.cycle:.2f} s by these figures and {report.cycle_by_model:.2f} s by that profile, of which "
+        f"nearest profile: {report.nearest} (apart by {apart}); by these figures a cycle of {cycles}, of which "
         f"{report.of_model:.2f} s are not measured here (key, request, PKI, certificates)",
     )
 
@@ -67,7 +70,11 @@ def members(
         ],
         "nearest": report.nearest,
         "differences": dict(report.differences),
-        "cycle": {"seconds": report.cycle, "by_model": report.cycle_by_model, "not_measured": report.of_model},
+        "cycles": {
+            plan.value: {"seconds": by_figures, "by_model": by_profile}
+            for plan, (by_figures, by_profile) in report.cycles.items()
+        },
+        "not_measured": report.of_model,
         "fault": _told(fault),
         "ram_fault": _told(ram_fault),
     }

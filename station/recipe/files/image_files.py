@@ -27,6 +27,8 @@ class Wanted:
     key_storage: KeyStorage
     names_requests: bool = False
     """Whether it must be able to put the serial number into its certificate request."""
+    place_of_image: Region = APPLICATION
+    """Where it may lie, its vector table first."""
 
 
 def named(manifest: Manifest, name: str) -> ImageTable:
@@ -53,7 +55,7 @@ def image(path: Path, manifest: Manifest, wanted: Wanted) -> Image:
     except OSError as exc:
         text = f"{table.file} cannot be read: {exc.strerror}{plain_files.meant(table.file)}"
         raise ConfigurationInvalid([*problems, Problem(path, f"{place}.file", text)]) from exc
-    problems += [Problem(path, f"{place}.{key}", text) for key, text in _image_mistakes(image, table, wanted.kind)]
+    problems += [Problem(path, f"{place}.{key}", text) for key, text in _image_mistakes(image, table, wanted)]
     if problems:
         raise ConfigurationInvalid(problems)
     return image
@@ -74,11 +76,16 @@ def _unwanted(table: ImageTable, wanted: Wanted) -> Iterator[str]:
         )
 
 
+def _room(place: Region) -> str:
+    whose = "an application" if place == APPLICATION else 'the provisioning image of plan = "ram"'
+    return f"{whose} {_span(place)}"
+
+
 def _span(region: Region) -> str:
     return f"0x{region.address:08X} to 0x{region.end - 1:08X}"
 
 
-def _image_mistakes(image: Image, table: ImageTable, kind: str) -> Iterator[tuple[str, str]]:
+def _image_mistakes(image: Image, table: ImageTable, wanted: Wanted) -> Iterator[tuple[str, str]]:
     """What is wrong with an image, and at which setting of the manifest."""
     name, region = image.name, image.region
     if mistake := format_mistake(image.content):
@@ -86,13 +93,10 @@ def _image_mistakes(image: Image, table: ImageTable, kind: str) -> Iterator[tupl
         return
     if image.sha256 != table.sha256:
         yield "sha256", f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
-    if not APPLICATION.holds(region):
-        yield (
-            "load_address",
-            f"{name} takes {_span(region)}, an application {_span(APPLICATION)}",
-        )
-    wrong = application_mistakes if kind == "operational" else vector_table_mistakes
-    for text in wrong(name, image.content, region):
+    if not wanted.place_of_image.holds(region):
+        yield "load_address", f"{name} takes {_span(region)}, {_room(wanted.place_of_image)}"
+    wrong = application_mistakes if wanted.kind == "operational" else vector_table_mistakes
+    for text in wrong(name, image.content, region, wanted.place_of_image):
         yield "load_address" if "address" in text else "file", text
 
 

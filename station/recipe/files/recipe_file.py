@@ -18,8 +18,8 @@ from station.config.problems import ConfigurationInvalid, Problem, problems_of
 from station.config.toml_file import read_toml
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
-from station.domain.memory_map import AGENT_RECORD
-from station.domain.product import CommonName, Image, KeyStorage, Trust, TrustAnchors
+from station.domain.memory_map import AGENT_IN_RAM, AGENT_RECORD, APPLICATION
+from station.domain.product import CommonName, Image, KeyStorage, Plan, Trust, TrustAnchors
 from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.factory_data.device_information import mistakes_in
 from station.factory_data.flat_tlv import FactoryData, Tag
@@ -81,6 +81,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
             "provisioning",
             file.key_storage,
             names_requests=attestation.common_name is CommonName.SERIAL_NUMBER,
+            place_of_image=AGENT_IN_RAM if file.plan is Plan.RAM else APPLICATION,
         )
         return image_files.image(images.manifest, manifest, wanted)
 
@@ -141,6 +142,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         operational_answers=image_files.named(manifest, images.operational).answers,
         verify=images.verify,
         erase=images.erase,
+        plan=file.plan,
         certification=delivery() or _own_pki(line, file, anchors(), commissioner()),
         lock=file.lock.lock if file.lock else None,
         strings=file.factory_data.strings,

@@ -12,7 +12,7 @@ from station.config.sentences import shown
 from station.config.table import Table
 from station.domain.coprocessor import Version
 from station.domain.option_bytes import mistake_in
-from station.domain.product import CommonName, Erase, KeyStorage, Lock, Strings, Trust, Verify
+from station.domain.product import CommonName, Erase, KeyStorage, Lock, Plan, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.label.layout import USUAL, Size
 from station.label.layout import Field as LabelField
@@ -263,6 +263,8 @@ class RecipeFile(Table):
     """Who certifies the board: our PKI over the link, ST's firmware, or a partner's script."""
     key_storage: KeyStorage
     """Where the DAC's private key lives."""
+    plan: Plan = Plan.FLASH
+    """`ram` starts the provisioning image in RAM, so that the operational image is in flash before a certificate is asked for."""
     trust: Trust
     """Whether test vendors, test roots and the test CD key are allowed."""
     trust_store: FilePath = shipped.TRUST
@@ -283,6 +285,14 @@ class RecipeFile(Table):
     def _the_pki_is_asked(self) -> Self:
         if self.attestation is not None and self.procedure != "provisioning-link":
             raise ValueError('[attestation] belongs to procedure = "provisioning-link", and to no other')
+        return self
+
+    @model_validator(mode="after")
+    def _the_plan_fits(self) -> Self:
+        if self.plan is Plan.RAM and self.procedure != "provisioning-link":
+            raise ValueError(
+                'plan = "ram" belongs to procedure = "provisioning-link": a partner\'s firmware lies in flash'
+            )
         return self
 
     @model_validator(mode="after")

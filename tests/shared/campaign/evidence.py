@@ -126,6 +126,11 @@ class StationFile:
         newest = "SELECT incarnation, max(number), hash FROM chain WHERE incarnation > 0 GROUP BY incarnation"
         return {incarnation: (number, bytes(head)) for incarnation, number, head in self._rows(newest)}
 
+    def base(self, incarnation: int) -> bytes | None:
+        """The hash that the incarnation's first line follows; None for lines that were pruned."""
+        query = "SELECT hash FROM chain_base WHERE incarnation = ? AND number = 0"
+        return next((bytes(base) for (base,) in self._rows(query, incarnation)), None)
+
     def lines(self, incarnation: int) -> Iterator[Line]:
         """The lines of one incarnation, each made anew from the rows that it stands for."""
         query = """SELECT c.number, c.hash, c.at, c.type, c.body, e.at, e.type, e.attempt_id, e.body

@@ -87,6 +87,8 @@ class Referee:
             if segment.first != len(heads) or segment.last != segment.first + len(texts) - 1:
                 span = f"lines {segment.first} to {segment.last} after {len(heads) - 1}"
                 yield Violation("journals have no gap", f"{name}: {span}")
+            if len(heads) == 1:
+                heads[0] = segment.previous  # the station's own, with which each of its files is compared
             if segment.previous != heads[-1]:
                 yield Violation("journals are linked", f"{name}: line {segment.first} follows another hash")
             self.told.bytes_packed += len(segment.body)
@@ -102,7 +104,12 @@ class Referee:
 
     def _same(self, file: StationFile, incarnation: Incarnation, heads: list[bytes]) -> Iterator[Violation]:
         """The file's lines make the hashes of the centre, as far as both go."""
-        name, previous, follows = f"{file.station}, incarnation {incarnation.number}", b"", False
+        name, follows = f"{file.station}, incarnation {incarnation.number}", True
+        previous = file.base(incarnation.number)
+        if previous is None:
+            previous, follows = b"", False
+        elif len(heads) > 1 and previous != heads[0]:
+            yield Violation("the centre has the station's journal", f"{name} begins after another line")
         for line in file.lines(incarnation.number):
             if follows and after(previous, line.text) != line.hash:
                 yield Violation(
