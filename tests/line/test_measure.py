@@ -2,16 +2,21 @@
 """`station measure` at the virtual bench: a board is measured, and whatever may be a unit is left alone."""
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, USAGE
+from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, INTERRUPTED, USAGE
+from station.config import line as configuration
 from station.measure.figures import QUANTITIES
 from station.measure.model import PROFILES
-from tests.builders.line import RECIPE, STOP_WITHIN, Line, station_command
+from tests.builders.json_lines import objects_of
+from tests.builders.line import RECIPE, ROOT, STOP_WITHIN, Line, station_command
 from tests.line.standing_line import Standing
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
@@ -19,10 +24,9 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 IN_RAM = {"internal_read", "ram_load", "ram_verified", "ram_boot", "ram_answer"}
 
 
-def runs(line: Line) -> list[list[str]]:
-    """The arguments of every run of the programmer."""
-    journal = [json.loads(text) for text in (line.folder / "bench.jsonl").read_text().splitlines()]
-    return [entry["argv"] for entry in journal if entry["event"] == "invocation"]
+def invocations(line: Line) -> list[dict[str, object]]:
+    """Every run of the programmer that has ended."""
+    return [entry for entry in objects_of(line.folder / "bench.jsonl") if entry["event"] == "invocation"]
 
 
 def known(line: Line) -> list[str]:
@@ -33,13 +37,13 @@ def known(line: Line) -> list[str]:
 
 def test_a_board_is_measured_and_a_unit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A measured board is no unit: it leaves no trace in the ledger, and becomes one by the line as any other board."""
-    with Line.standing(tmp_path / "line", 3) as line:
+    with Line.standing(tmp_path / "line", 4) as line:
         standing = Standing(line)
         standing.bench("plug", "1")
         unit = standing.wait(1, lambda slot: slot.state == "pass").uid
-        before = len(runs(line))
+        before = len(invocations(line))
         refused(line, "2", ENVIRONMENT, "Another station on this machine uses this slot")
-        assert len(runs(line)) == before
+        assert len(invocations(line)) == before
         line.processes["daemon"].terminate()
         assert line.processes["daemon"].wait(STOP_WITHIN) == 0
 
@@ -50,13 +54,14 @@ def test_a_board_is_measured_and_a_unit_is_refused(tmp_path: Path, monkeypatch: 
         refused(line, "2", FAILED, "no board is in slot 2")
         standing.bench("plug", "2")
         refused(line, "2", USAGE, "--yes agrees that the board is overwritten", yes=False)
-        assert not [argv for argv in runs(line)[before:] if "-d" in argv]
+        assert not [each for each in invocations(line)[before:] if "'-d'" in str(each["argv"])]
 
         measured(line)
         assert known(line) == [unit]
         standing.bench("fault", "--board", "3", "--at", "flash_provisioner", "--what", "ram_torn")
         standing.bench("plug", "3")
         measured_but_for_ram(line)
+        interrupted(standing)
         line.start_daemon()
         assert standing.wait(2, lambda slot: slot.verdict is not None).verdict == "pass"
 
@@ -91,3 +96,23 @@ def measured_but_for_ram(line: Line) -> None:
     assert (found["rounds"], found["fault"], found["ram_fault"]["code"]) == (1, None, "flash.mismatch")
     assert {each["name"] for each in found["figures"]} == {each.name for each in QUANTITIES} - IN_RAM
     assert list(found["cycles"]) == ["flash"]
+
+
+def interrupted(standing: Standing) -> None:
+    """Ctrl-C while the programmer is at work asks it to end, and leaves the probe free."""
+    standing.bench("fault", "--board", "4", "--at", "flash_data", "--what", "hang", "--set", "deaf_to=nothing")
+    standing.bench("plug", "4")
+    before = len(invocations(standing.line))
+    config = standing.line.folder / "line.toml"
+    command = [sys.executable, "-m", "station", "measure", "4", "--yes", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stderr is not None
+        next(said for said in process.stderr if "factory data, provisioning firmware" in said)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == INTERRUPTED
+    assert "The programmer has ended" in rest
+    assert not list(configuration.load(config, {}).locks.glob("*.lock"))
+    ended = [entry["exit_status"] for entry in invocations(standing.line)[before:]]
+    assert set(ended) <= {DONE, INTERRUPTED}, ended
+    standing.bench("unplug", "4")
