@@ -105,15 +105,16 @@ class Findings:
     """Runs of a line with and without open pages."""
 
     def report(self, machine: Machine, command: str) -> Report:
-        ones = [run for run in self.runs if run.boards == 1]
         rows: list[Row] = []
-        for line in LINES:
+        for line, way in LINES.items():
+            ones = [run for run in self.runs if run.boards == 1 and LINES[run.line].in_ram is way.in_ram]
             if same := [run for run in self.runs if run.line == line]:
                 rows += results.line_rows(same, ones, self.idle)
         rows += self._parts()
         for name, pairs in self.beside_pages.items():
             rows += pair_rows(name, pairs)
-        cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
+        sizes = next((run.sizes for run in self.runs if not LINES[run.line].in_ram), None)
+        cuts = bound.next_cuts(results.CONSTANTS, sizes) if sizes else []
         runs = [run.as_json() for run in self.runs]
         return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
 

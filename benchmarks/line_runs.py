@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of `station demo` in real time, as a user would start them, watched from outside."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from station.line.status import Status
 from station.recipe.files import recipe_file
 
 ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ROOT / "config" / "recipes"
 STOPPED_WITHIN = 60.0
 ASKED_EVERY = 0.05
 ADDED_BY_THE_BOARD = frozenset(
@@ -40,6 +42,8 @@ def demonstrated(folder: Path, name: str, seed: int, pages: int = 0) -> Recordin
     """Runs that line once in real time, with so many open pages. Raises `RunUnusable`."""
     line, way = folder / "line", LINES[name]
     options = ["--boards", str(way.boards), "--every", str(way.every), "--seed", str(seed), "--time-scale", "1"]
+    recipe = _in_ram(folder / "ram.toml") if way.in_ram else RECIPES / "lighting.toml"
+    options += ["--recipe", str(recipe)]
     command = [sys.executable, "-m", "station", "demo", *options, "--dir", str(line), "--json", str(folder / REPORT)]
     load = os.getloadavg()[0]
     with (
@@ -54,7 +58,20 @@ def demonstrated(folder: Path, name: str, seed: int, pages: int = 0) -> Recordin
         raise RunUnusable(f"station demo ended with {status}:\n{last_words}")
     (folder / REPORT).rename(line / REPORT)
     usage = _usage(watches, *moments(line))
-    return Recording.read(line, line=name, seed=seed, sizes=sizes_of(line), usage=usage, load=load)
+    return Recording.read(line, line=name, seed=seed, sizes=sizes_of(line, recipe), usage=usage, load=load)
+
+
+def _in_ram(path: Path) -> Path:
+    """The recipe of the plan `ram`, which spares new boards the erase."""
+    text = (
+        (RECIPES / "lighting-ram.toml")
+        .read_text(encoding="utf-8")
+        .replace("[images]\n", '[images]\nerase = "as-needed"\n')
+    )
+    for name in ("certification-declaration.der", "../../firmware_images/manifest.toml"):
+        text = text.replace(f'"{name}"', json.dumps(str(RECIPES / name)))
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 @contextmanager
@@ -115,11 +132,9 @@ def _usage(watches: Mapping[str, Watch], start: float, end: float) -> dict[str, 
     return found
 
 
-def sizes_of(line: Path) -> Sizes:
+def sizes_of(line: Path, file: Path = RECIPES / "lighting.toml") -> Sizes:
     """The sizes of the files that the run wrote: the recipe's images, and factory data without certificates."""
-    recipe = recipe_file.load(
-        ROOT / "config" / "recipes" / "lighting.toml", line / "pki" / "pai.pem", line / "pki" / "paa.pem"
-    )
+    recipe = recipe_file.load(file, line / "pki" / "pai.pem", line / "pki" / "paa.pem")
     flash = next((line / "boards").glob("*/qspi.bin")).read_bytes()
     found = flat_tlv.decode(flash).records
     written = FactoryData({tag: value for tag, value in found.items() if tag not in ADDED_BY_THE_BOARD})

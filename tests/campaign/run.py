@@ -44,12 +44,16 @@ OFTEN = 5  # what was planned so many times must have happened
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """So many boards at so many slots of one line, or of two stations together; `seed` is that of the people, too."""
+    """So many boards at so many slots of one line, or of two stations together; `seed` is that of the people, too.
+
+    `mixed`: each start of the line's daemon changes the recipe's plan.
+    """
 
     boards: int
     slots: int
     seed: int
     stations: int = 1
+    mixed: bool = False
 
 
 def run(folder: Path, disturbances: Sequence[Disturbance], size: Size) -> tuple[Path, Counter[str]]:
@@ -71,7 +75,7 @@ def run(folder: Path, disturbances: Sequence[Disturbance], size: Size) -> tuple[
             "answers": watch.answers,
         }
 
-    standing = one_line(size.slots) if size.stations == 1 else two_stations(size.slots)
+    standing = one_line(size.slots, mixed=size.mixed) if size.stations == 1 else two_stations(size.slots)
     left = left_by(play, folder, standing, DEADLINES, packed=True)
     fired.update(what for happened in Evidence.read(left).bench.faults.values() for _, what in happened)
     return left, fired
@@ -95,13 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--calm", action="store_true", help="nobody pulls a board, and of the line only the daemon dies"
     )
+    parser.add_argument("--mixed", action="store_true", help='change between plan = "flash" and "ram" at each start')
     parser.add_argument("--keep", type=Path, help="leave the evidence in this folder, which must not exist yet")
     asked = parser.parse_args(arguments)
     if asked.keep is not None and asked.keep.exists():
         parser.error(f"{asked.keep} exists: name a folder that does not")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that it started outlives it
-    size = Size(asked.boards, asked.slots, asked.seed, asked.stations)
-    planned = story(size.seed, size.boards, calm=asked.calm, stations=size.stations)
+    if asked.mixed and asked.stations > 1:
+        parser.error("--mixed is for one line: stations with one PostgreSQL make what their people have approved")
+    size = Size(asked.boards, asked.slots, asked.seed, asked.stations, asked.mixed)
+    planned = story(size.seed, size.boards, calm=asked.calm, stations=size.stations, mixed=size.mixed)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         left, fired = run(asked.keep or Path(folder) / "first", planned, size)
@@ -133,8 +140,8 @@ def _shrink(planned: Sequence[Disturbance], size: Size, folder: Path, promises: 
         return bool(promises & {each.promise for each in again})
 
     short = shrunk(planned, fails, SHRINKING_RUNS)
-    stations = f' ARGS="--stations {size.stations}"' if size.stations > 1 else ""
-    _say(told(size.seed, short.story, len(planned), f"make campaign BOARDS={size.boards} SEED={size.seed}{stations}"))
+    options = f' ARGS="--stations {size.stations}"' if size.stations > 1 else ' ARGS="--mixed"' * size.mixed
+    _say(told(size.seed, short.story, len(planned), f"make campaign BOARDS={size.boards} SEED={size.seed}{options}"))
 
 
 def _say(*lines: str) -> None:

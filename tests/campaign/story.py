@@ -13,7 +13,7 @@ PHASES = frozenset(Phase) - {Phase.COPROCESSOR, Phase.LOCK}
 """Of the recipe, which upgrades no coprocessor and locks nothing."""
 DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_written"})
 """Faults that outlive their cause: whoever finds such a board puts it away."""
-OF_RAM = frozenset({"ram_torn", "start_ignored"})  # a procedure that loads no firmware into RAM never meets them
+OF_RAM = frozenset({"ram_torn", "start_ignored"})  # the plan `flash` loads no firmware into RAM, and never meets them
 OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
 """Faults that befall a neighbour, too, which this campaign's people would not understand."""
 ITS_KILL = {"what": "hang", "deaf_to": "all"}
@@ -73,18 +73,25 @@ class Disturbance:
         return f"board {self.board}: {self.what}{f' at {self.at}' if self.kind == 'fault' else ''}"
 
 
-def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1) -> list[Disturbance]:
-    """The same for the same seed and number of boards. `calm`: the line's daemon dies once, and nobody pulls a board."""
+def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1, mixed: bool = False) -> list[Disturbance]:
+    """The same for the same seed and number of boards. `calm`: the line's daemon dies once, and nobody pulls a board.
+
+    `mixed`: boards are made by both plans, and meet the faults of both.
+    """
     several = stations > 1
-    told = list(_story(random.Random(seed), boards, HANDS + OVER * several, DISASTERS + OF_THE_CENTRE * several))
+    left_out = OF_TWO_BOARDS | (frozenset() if mixed else OF_RAM)
+    faults = sorted(name for name in CATALOGUE if name not in left_out and _phases(name))
+    struck = DISASTERS + OF_THE_CENTRE * several
+    told = list(_story(random.Random(seed), boards, faults, HANDS + OVER * several, struck))
     if not calm:
         return told
     killed = Disturbance(max(1, boards // 2), "disaster", "daemon killed")
     return [*(each for each in told if each.kind not in _WILD), killed]
 
 
-def _story(chance: random.Random, boards: int, dealt: Sequence[str], struck: Sequence[str]) -> Iterator[Disturbance]:
-    faults = sorted(name for name in CATALOGUE if name not in OF_TWO_BOARDS | OF_RAM and _phases(name))
+def _story(
+    chance: random.Random, boards: int, faults: Sequence[str], dealt: Sequence[str], struck: Sequence[str]
+) -> Iterator[Disturbance]:
     waiting = _in_turn(chance, faults)
     switches, hands, disasters = (_in_turn(chance, names) for names in (SWITCHES, dealt, struck))
     for board in range(1, boards + 1):

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A campaign breaks no promise, and its stories are their seed's."""
 
+import tomllib
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from tests.builders.line import recipe_with
 from tests.campaign import run
 from tests.campaign.seats import Handled
 from tests.campaign.story import (
     DISASTERS,
     HANDS,
+    OF_RAM,
     OF_THE_CENTRE,
     OF_TWO_BOARDS,
     OVER,
@@ -18,6 +22,7 @@ from tests.campaign.story import (
     story,
     table,
 )
+from tests.campaign.world import change_plan
 from virtual_bench.faults.catalogue import CATALOGUE
 
 
@@ -32,6 +37,21 @@ def test_a_story_is_its_seeds() -> None:
     assert story(7, 100) == story(7, 100)
     assert story(7, 100) != story(8, 100)
     assert [each.what for each in story(7, 100, calm=True) if each.kind == "disaster"] == ["daemon killed"]
+
+
+def test_only_a_mixed_story_has_the_faults_of_ram() -> None:
+    assert {each.what for each in story(1, 2000, mixed=True)} >= OF_RAM
+    assert not OF_RAM & {each.what for each in story(1, 2000)}
+
+
+def test_each_start_of_a_mixed_campaign_changes_the_plan(tmp_path: Path) -> None:
+    recipe = recipe_with(tmp_path, "")
+    before = recipe.read_text()
+    change_plan(recipe)
+    found = tomllib.loads(recipe.read_text())
+    assert (found["plan"], found["images"]["provisioning"]) == ("ram", "provisioning-flash-ram")
+    change_plan(recipe)
+    assert recipe.read_text() == before
 
 
 @pytest.mark.parametrize("stations", [1, 2])

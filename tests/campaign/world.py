@@ -23,6 +23,7 @@ from tests.mes.receiver import SECRET, Receiver
 
 ALONE = "demo-line"
 READ_WITHIN = 120.0
+PROVISIONER, IN_RAM = "provisioning-flash", 'plan = "ram"\n'
 
 
 @dataclass
@@ -126,8 +127,8 @@ class World:
 Standing = Callable[[Path, Receiver], AbstractContextManager[World]]
 
 
-def one_line(slots: int) -> Standing:
-    """One station with so many slots and a further one."""
+def one_line(slots: int, *, mixed: bool = False) -> Standing:
+    """One station with so many slots and a further one. `mixed`: each start of its daemon changes the recipe's plan."""
 
     @contextmanager
     def standing(folder: Path, receiver: Receiver) -> Iterator[World]:
@@ -139,7 +140,13 @@ def one_line(slots: int) -> Standing:
         ):
             assert isinstance(line, ReadLine)
             ports = range(1, slots + 2)
-            yield World(line, [At(ALONE, line, "daemon", line.folder, ports, line.start_daemon)], folder / "printer")
+
+            def start() -> None:
+                if mixed:
+                    change_plan(line.recipe)
+                line.start_daemon()
+
+            yield World(line, [At(ALONE, line, "daemon", line.folder, ports, start)], folder / "printer")
 
     return standing
 
@@ -187,6 +194,16 @@ def _printer(folder: Path) -> Iterator[str]:
     finally:
         host.processes["printer"].send_signal(signal.SIGTERM)
         host.processes["printer"].wait()
+
+
+def change_plan(recipe: Path) -> None:
+    """From the plan `flash` to the plan `ram`, or back."""
+    text = recipe.read_text(encoding="utf-8")
+    if IN_RAM in text:
+        text = text.replace(IN_RAM, "").replace(f'"{PROVISIONER}-ram"', f'"{PROVISIONER}"')
+    else:
+        text = text.replace("[product]", f"{IN_RAM}[product]").replace(f'"{PROVISIONER}"', f'"{PROVISIONER}-ram"')
+    recipe.write_text(text, encoding="utf-8")
 
 
 def _recipe(folder: Path, printer: str) -> Path:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.builders import forge
 from tests.builders.forge_declaration import u8
-from tests.builders.station_demo import ROOT, SHORT_DEADLINES, demonstrate
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 from tests.builders.white_label import CD_SIGNERS
 from tests.commissioning import white_label
 from tests.commissioning.flash import Flash, Tag
@@ -124,16 +124,20 @@ UNTRUSTED = {
         reasons=(r"err 101 ", "^PaaNotTrusted$"),
     ),
 }
+IN_RAM = ("the plan ram, unit 0", "the plan ram, unit 1")
 REFUSED = UNATTESTED | UNPAIRED | UNFOUND | UNTRUSTED
 LONG, SHORT = 30.0, 6.0  # seconds of matter.js's search, for a light that it must find, and for one that it refuses
 
 
 @dataclass(frozen=True, slots=True)
 class Meetings:
-    """The two boards, units of products with other declarations, and each commissioner's outcome in each case."""
+    """The two boards, units of other plans and declarations, and each commissioner's outcome in each case."""
 
     boards: tuple[Flash, Flash]
+    in_ram: Mapping[str, Flash]
+    """Units of the plan `ram`."""
     others: Mapping[str, Flash]
+    """Units of products with other declarations."""
     answers: Mapping[tuple[str, str], Answer]
 
 
@@ -147,23 +151,33 @@ def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
             patch.setenv(name, value)
         running = pool.submit(white_label.made, folder / "other-lines")
         done = demonstrate(folder, "--boards", "2", "--recipe", str(recipe(folder)))
+        (folder / "ram").mkdir()
+        in_ram = demonstrate(
+            folder / "ram", "--boards", "2", "--recipe", str(recipe(folder / "ram", "lighting-ram.toml"))
+        )
         lines = running.result()
-    assert done.exit_status == 0, done.output
-    first, second = (
-        Flash.of((done.folder / "boards" / str(board["probe"]) / "qspi.bin").read_bytes())
-        for board in done.report["boards"]
-    )
+    first, second = made(done)
     ours = folder / "paa"
     ours.mkdir()
-    for number, line in enumerate([done.folder, *(place for place, _ in lines.values())]):
+    for number, line in enumerate([done.folder, in_ram.folder, *(place for place, _ in lines.values())]):
         root = x509.load_pem_x509_certificate((line / "pki" / "paa.pem").read_bytes())
         (ours / f"paa{number}.der").write_bytes(root.public_bytes(serialization.Encoding.DER))
     (ours / "forged.der").write_bytes(forge.PAA.der)
     others = {
         of_others(title, number): flash for title, (_, units) in lines.items() for number, flash in enumerate(units)
     }
-    answers = asyncio.run(commission(folder, ours, (first, second), others))
-    return Meetings((first, second), others, answers)
+    by_plan = dict(zip(IN_RAM, made(in_ram), strict=True))
+    answers = asyncio.run(commission(folder, ours, (first, second), others | by_plan))
+    return Meetings((first, second), by_plan, others, answers)
+
+
+def made(done: Demonstration) -> list[Flash]:
+    """The flashes of the run's boards, all of which passed."""
+    assert done.exit_status == 0, done.output
+    return [
+        Flash.of((done.folder / "boards" / str(board["probe"]) / "qspi.bin").read_bytes())
+        for board in done.report["boards"]
+    ]
 
 
 def of_others(title: str, number: int) -> str:
@@ -171,10 +185,10 @@ def of_others(title: str, number: int) -> str:
     return f"{title}, unit {number}"
 
 
-def recipe(folder: Path) -> Path:
-    """The demonstration's recipe, with a declaration that is signed by the public test key."""
+def recipe(folder: Path, name: str = "lighting.toml") -> Path:
+    """A shipped recipe, with a declaration that is signed by the public test key."""
     (folder / "declaration.der").write_bytes(DECLARATION.der)
-    text = (ROOT / "config" / "recipes" / "lighting.toml").read_text(encoding="utf-8")
+    text = (ROOT / "config" / "recipes" / name).read_text(encoding="utf-8")
     manifest = ROOT / "firmware_images" / "manifest.toml"
     for was, becomes in (
         ("certification-declaration.der", "declaration.der"),
@@ -248,6 +262,20 @@ def test_a_provisioned_board_is_commissioned(meetings: Meetings, commissioner: s
     assert answer["commissioned"], answer
     light = GOOD[case].light(*meetings.boards).light()
     identity = answer["identity"]
+    assert isinstance(identity, dict)
+    assert identity == {name: light[name] for name in identity}
+    assert {"serial_number", "vendor_id", "product_id", "dac", "pai"} <= identity.keys()
+
+
+@pytest.mark.parametrize("title", IN_RAM)
+@pytest.mark.parametrize("commissioner", COMMISSIONERS)
+def test_a_board_that_was_provisioned_from_ram_is_commissioned(
+    meetings: Meetings, commissioner: str, title: str
+) -> None:
+    """By its own label."""
+    answer = meetings.answers[commissioner, title]
+    assert answer["commissioned"], answer
+    light, identity = meetings.in_ram[title].light(), answer["identity"]
     assert isinstance(identity, dict)
     assert identity == {name: light[name] for name in identity}
     assert {"serial_number", "vendor_id", "product_id", "dac", "pai"} <= identity.keys()

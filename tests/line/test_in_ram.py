@@ -9,6 +9,11 @@ import pytest
 from benchmarks import bound
 from benchmarks.bound import DEFAULT, PROFILES, Sizes
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system import recordings
+from station.config import line as configuration
+from station.recipe.files import line_recipe
+from station.recipe.recipe import Recipe
+from station.replay.replay import replay
 from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
@@ -70,6 +75,11 @@ def test_every_fault_gives_its_verdict_and_all_others_pass(tmp_path: Path) -> No
     assert fired == set(range(1, len(FAULTS) + 1))
     passed = [each for each in LedgerReader(run.folder / "ledger.sqlite").attempts() if each.verdict == "pass"]
     assert {tuple(each.steps) for each in passed} == {tuple(STEPS)}
+    recipe = line_recipe.load(configuration.load(run.folder / "line.toml", {}))
+    assert isinstance(recipe, Recipe)
+    for file in (run.folder / "transcripts").rglob("*.jsonl.gz"):
+        played = replay(recordings.read(file), recipe)
+        assert played.same, (file, played)
 
 
 def test_new_boards_are_spared_all_erases(tmp_path: Path) -> None:
