@@ -21,7 +21,7 @@ def show(report: Report, slot: str, target: Target, rounds: int) -> None:
     wide_console().print(table)
     versions = f"STM32CubeProgrammer {target.programmer_version}, probe firmware {target.probe_firmware}"
     apart = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.differences.items())
-    cycles = ", of ".join(
+    cycles = ", one of ".join(
         f"`{plan}` takes {by_figures:.2f} s ({by_profile:.2f} s by that profile)"
         for plan, (by_figures, by_profile) in report.cycles.items()
     )
