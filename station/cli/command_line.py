@@ -13,6 +13,7 @@ from station.adapters.system.shown import shown
 from station.cli.commands import PLACES, Commands, imported
 from station.cli.consoles import say
 from station.cli.endings import exit_code
+from station.cli.exit_codes import INTERRUPTED
 
 
 def _say_version(asked: bool) -> None:
@@ -49,9 +50,12 @@ def load(words: Iterable[str]) -> None:
 
 
 def main() -> NoReturn:
-    """Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration, 3 the environment is missing something."""
+    """Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration, 3 the environment is missing something, 130 ended by the person."""
     try:
         status = exit_code(partial(app, standalone_mode=False))
+    except typer.Abort:  # somebody has said no to a question, or pressed Ctrl-C where the command makes nothing of it
+        say("Ended before it was done.", err=True)
+        status = INTERRUPTED
     except TyperException as exc:  # wrong usage; the typed text is text from outside, too
         from typer import rich_utils
 

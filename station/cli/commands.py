@@ -15,6 +15,7 @@ PLACES = {
     "doctor": "line.doctor:doctor",
     "drain": "line.drain:drain",
     "install": "line.install:install",
+    "measure": "line.measure:measure",
     "numbers": "ledger.figures:show_numbers",
     "replay": "ledger.replay:replay",
     "ports": "line.ports:ports",

@@ -17,9 +17,9 @@ from station.adapters.pki.providers import Provider
 from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
 from station.adapters.programmer import probe_lock
+from station.adapters.programmer.configured import deadlines_of, installation_of
 from station.adapters.programmer.probe_lock import Claims
-from station.adapters.programmer.run import Deadlines, Installation
-from station.adapters.system.child import Patience
+from station.adapters.programmer.run import Installation
 from station.adapters.system.recordings import Recordings
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
@@ -79,7 +79,7 @@ class Parts:
             self.installation,
             self.transcripts,
             lambda: self.settings.config.board,
-            lambda: _deadlines(self.settings.config),
+            lambda: deadlines_of(self.settings.config),
             lambda: self.settings.config.policy.quarantine_after,
             self.recorder,
         )
@@ -138,7 +138,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         if shared is not None:
             await enter(shared.running(ledger))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
-        installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
+        installation, transcripts = installation_of(config, scratch), Transcripts(config.transcripts)
         yield Parts(
             config,
             settings,
@@ -183,18 +183,3 @@ async def _closed_attempts(ledger: Ledger) -> list[int]:
         if (trouble := ledger.trouble) is None:
             raise
         raise trouble from None
-
-
-def _installation(config: Config, scratch: SecretFiles) -> Installation:
-    programmer = config.programmer
-    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, _deadlines(config))
-
-
-def _deadlines(config: Config) -> Deadlines:
-    programmer = config.programmer
-    return Deadlines(
-        connect_within=programmer.connect_within,
-        idle_within=programmer.idle_within,
-        upgrade_within=programmer.upgrade_within,
-        patience=Patience(programmer.stop_within, programmer.stop_within),
-    )

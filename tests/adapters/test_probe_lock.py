@@ -29,6 +29,16 @@ async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:
                 pass
 
 
+async def test_a_probe_is_free_unless_somebody_holds_it(tmp_path: Path) -> None:
+    """To look leaves no file behind."""
+    probe_lock.check_free(tmp_path, PROBE)
+    async with probe_lock.held(tmp_path, PROBE, WAITING):
+        with pytest.raises(ProbeBusy, match=PROBE):
+            probe_lock.check_free(tmp_path, PROBE)
+    probe_lock.check_free(tmp_path, PROBE)
+    assert not list(tmp_path.iterdir())
+
+
 async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: Path) -> None:
     """The lock is free when the last process that inherited it has ended."""
     programmer = None

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exit codes are defined in one module."""
+"""Exit codes are defined in one module, and whoever ends a command gets one of them."""
 
 import ast
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from station.cli import exit_codes
 
@@ -18,3 +25,36 @@ def test_no_command_ends_with_a_number_of_its_own() -> None:
         if any(isinstance(argument, ast.Constant) for argument in node.args)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("ends", ["no", "Ctrl-C"])
+def test_whoever_is_asked_may_end_the_command_without_a_traceback(tmp_path: Path, ends: str) -> None:
+    """`secrets give-up` asks before it looks at anything."""
+    ours, theirs = os.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "station",
+        "secrets",
+        "give-up",
+        "--reason",
+        "lost",
+        "--ledger",
+        str(tmp_path / "l"),
+    ]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(ours, 4096)
+        if ends == "no":
+            os.write(ours, b"n\n")
+        else:
+            process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the terminal's other end is closed
+            while more := os.read(ours, 4096):
+                said += more
+    os.close(ours)
+    assert process.returncode == exit_codes.INTERRUPTED
+    assert b"Traceback" not in said
+    assert said.endswith(b"Ended before it was done.\r\n")

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,19 @@ from typer.main import get_command
 
 from station.adapters.system.shown import LONGEST, shown
 from station.cli import app
-from station.cli.consoles import Screen, coloured, styled
+from station.cli.consoles import Screen, coloured, say_json, styled
 from station.cli.demo.line import DemoLine
 from station.cli.demo.report import Expected, Report, explanations, report_table
 from station.cli.demo.watch import watch
 from station.cli.judge import verdicts
+from station.cli.line import measured
 from station.cli.line.status import slot_table
 from station.config import line
 from station.faults import LONGEST_EVIDENCE
+from station.measure.figures import by_model, report
+from station.measure.model import PROFILES as MEASURED_AGAINST
+from station.measure.model import Sizes
+from tests.builders.bench import target
 from tests.builders.dcl_stub import NEW_PAA, OLD_SIGNER, Ledger
 from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
 from tests.builders.forge_declaration import Declaration
@@ -280,8 +286,22 @@ def evidence_show(desk: Desk) -> str:
     return both(desk, "evidence", "show", desk.folder / "bundle.zip") + desk.station("evidence", "show", TEXT)
 
 
+def measure(desk: Desk) -> str:
+    """A slot of that name, which no line has, and a report on a board whose probe and programmer have such versions."""
+    board = replace(target(1), probe_firmware=TEXT, programmer_version=TEXT)
+    times = [by_model(profile, Sizes(1, 1, 1, 1, 1)) for profile in MEASURED_AGAINST.values()]
+    found = report(times, Sizes(1, 1, 1, 1, 1), verified_in_full=False)
+    output = io.StringIO()
+    with redirect_stdout(output):
+        measured.show(found, TEXT, board, 1)
+        for fault in faults(TEXT):
+            say_json(measured.members(found, TEXT, TEXT, board, 1, fault, fault))
+    return output.getvalue() + desk.station("measure", TEXT, "--yes", "--config", desk.config)
+
+
 PLACES: dict[str, Callable[[Desk], str]] = {
     "demo": demo,
+    "measure": measure,
     "ports": ports,
     "run": run,
     "config check": config_check,

@@ -57,11 +57,12 @@ def schema(text: str) -> int:
     return version
 
 
-# Its document is of a recording, which a run of a line makes: `tests/replay/test_replays.py` holds it to the same.
-OF_A_RECORDING = {"replay"}
+# Their documents are of a recording, which a run of a line makes, and of a board: `tests/replay/test_replays.py` and
+# `tests/line/test_measure.py` hold them to the same.
+OF_A_LINE = {"measure", "replay"}
 
 
-@pytest.mark.parametrize("command", sorted({*with_json(station.cli.app, flag=True)} - OF_A_RECORDING))
+@pytest.mark.parametrize("command", sorted({*with_json(station.cli.app, flag=True)} - OF_A_LINE))
 def test_every_document_of_the_station_begins_with_its_schema(desk: Desk, command: str) -> None:
     """A new command fails this test until `PLACES` calls it with `--json`, too."""
     PLACES[command](desk)

@@ -50,6 +50,15 @@ async def held(folder: Path, probe: str, waiting: Waiting) -> AsyncIterator[int]
         file_lock.give_back(path, descriptor)
 
 
+def check_free(folder: Path, probe: str) -> None:
+    """Raises `ProbeBusy` while a programmer of any station has this probe."""
+    path = folder / f"{probe}.lock"
+    descriptor = _try(path)
+    if descriptor is None:
+        raise ProbeBusy(probe)
+    file_lock.give_back(path, descriptor)
+
+
 class Claims:
     """Locks on the slots that this process uses."""
 
