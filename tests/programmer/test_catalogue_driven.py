@@ -22,7 +22,7 @@ from tests.programmer.fake_cli import FakeProgrammer, Play
 
 pytestmark = pytest.mark.line
 
-HASTY = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05))
+HASTY = Deadlines(connect_within=120, retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05))
 STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000, Version(1, 24, 0, 3))
 CASES = [(name, row, status) for row in rows() for name in row.files for status in row.exit[:1]]
 

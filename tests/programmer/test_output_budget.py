@@ -40,7 +40,7 @@ class Bench:
             place = folder / name
             place.mkdir()
             fake = FakeProgrammer(place)
-            deadlines = Deadlines(retry_pauses=(), patience=Patience(0.2, 0.2))
+            deadlines = Deadlines(connect_within=120, retry_pauses=(), patience=Patience(0.2, 0.2))
             installation = Installation(fake.cli, place / "loader.stldr", scratch, place / "locks", deadlines)
             self.fakes.append(fake)
             self.installations.append(installation)
