@@ -65,6 +65,8 @@ class Canaries:
     raw: dict[bytes, list[tuple[bytes, str]]] = field(default_factory=dict, repr=False)
     coded: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
     """Base64 by its first characters."""
+    coded_digits: set[str] = field(default_factory=set, repr=False)
+    """The base64 of passcodes as text."""
 
     @classmethod
     def of(cls, left: Left) -> "Canaries":
@@ -82,13 +84,16 @@ class Canaries:
             self.raw.setdefault(piece[:WINDOW], []).append((piece, name))
             self._code(piece, name)
 
-    def _code(self, piece: bytes, name: str) -> None:
-        """The forms that these bytes have in base64."""
+    def _code(self, piece: bytes, name: str) -> set[str]:
+        """Adds the forms that these bytes have in base64, and returns them."""
+        forms = set[str]()
         for shift in range(3):
             text = base64.b64encode(bytes(shift) + piece).decode().rstrip("=")
             begin = (shift * 8 + 5) // 6  # the characters before it hold bits of what is before the secret
             end = (shift + len(piece)) * 8 // 6  # the one behind it holds bits of what is behind it
             self.coded.setdefault(text[begin:end][:WINDOW], []).append((text[begin:end], name))
+            forms.add(text[begin:end])
+        return forms
 
     def add_board(self, board: Board) -> None:
         name = f"of board {board.number}"
@@ -104,7 +109,7 @@ class Canaries:
         self.manual[manual_digits(passcode, board.number_in(DISCRIMINATOR) or 0)] = f"pairing code {name}"
         record = b"".join(each.to_bytes(4, "little") for each in (PASSCODE, 4, passcode))
         self.add(record, f"passcode {name}")
-        self._code(f"{passcode:08}".encode(), f"passcode {name}")
+        self.coded_digits |= self._code(f"{passcode:08}".encode(), f"passcode {name}")
         self.digits[f"{passcode:08}".encode()] = f"passcode {name}"
 
     def _forget_ids(self, boards: Sequence[Board]) -> None:
@@ -154,6 +159,9 @@ class Canaries:
     def _in_bytes(self, content: bytes) -> Iterator[str]:
         for window in {content[at : at + WINDOW] for at in range(len(content) - WINDOW + 1)} & self.raw.keys():
             yield from (name for piece, name in self.raw[window] if piece in content)
+        yield from self._digits(content)
+
+    def _digits(self, content: bytes) -> Iterator[str]:
         for run in _SHORT_RUN.findall(content):
             windows = {run[at : at + WINDOW] for at in range(len(run) - WINDOW + 1)}
             yield from (self.digits[each] for each in windows & self.digits.keys())
@@ -161,7 +169,15 @@ class Canaries:
     def _in_base64(self, token: str) -> Iterator[str]:
         text = token.translate(_URL_SAFE)
         for window in {text[at : at + WINDOW] for at in range(len(text) - WINDOW + 1)} & self.coded.keys():
-            yield from (name for piece, name in self.coded[window] if piece in text)
+            for piece, name in self.coded[window]:
+                if piece in text and (piece not in self.coded_digits or name in self._digits_in_base64(text)):
+                    yield name
+
+    def _digits_in_base64(self, text: str) -> Iterator[str]:
+        """Passcodes in base64 that are no part of a longer run, as of the serial number in a certificate's name."""
+        for shift in range(4):
+            part = text[shift:]
+            yield from self._digits(base64.b64decode(part + "A" * (-len(part) % 4)))
 
 
 def key_files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ PHASES = frozenset(Phase) - {Phase.COPROCESSOR, Phase.LOCK}
 DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_written"})
 """Faults that outlive their cause: whoever finds such a board puts it away."""
 OF_RAM = frozenset({"ram_torn", "start_ignored"})  # the plan `flash` loads no firmware into RAM, and never meets them
+OF_SCRIBBLED = frozenset({"refusal_unnoticed"})  # of a board that is new to the ledger and not blank, as none is here
 OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
 """Faults that befall a neighbour, too, which this campaign's people would not understand."""
 ITS_KILL = {"what": "hang", "deaf_to": "all"}
@@ -79,7 +80,7 @@ def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1, mixe
     `mixed`: boards are made by both plans, and meet the faults of both.
     """
     several = stations > 1
-    left_out = OF_TWO_BOARDS | (frozenset() if mixed else OF_RAM)
+    left_out = OF_TWO_BOARDS | OF_SCRIBBLED | (frozenset() if mixed else OF_RAM)
     faults = sorted(name for name in CATALOGUE if name not in left_out and _phases(name))
     struck = DISASTERS + OF_THE_CENTRE * several
     told = list(_story(random.Random(seed), boards, faults, HANDS + OVER * several, struck))

@@ -144,6 +144,15 @@ def test_digits_in_a_hash_are_none_and_a_cell_of_its_own_is(tmp_path: Path) -> N
     assert list(leaks(Folder(tmp_path, [board]))) == ["passcode of board 1 in ledger.sqlite"]
 
 
+def test_digits_in_the_name_of_a_certificate_are_none_also_in_base64(canaries: Canaries) -> None:
+    """A recording has its bytes in base64, and the name has the serial number in hexadecimal."""
+    for before in range(4):
+        name = b"x" * before + b"TEST DAC 59DA380E073B512C202020211082921B"
+        assert canaries.within(base64.b64encode(name)) == set()
+        alone = b"x" * before + b"code 20202021, x" + b"y" * before
+        assert canaries.within(base64.b64encode(alone)) == {"passcode of board 1"}
+
+
 def test_a_word_of_another_boards_unique_id_is_none(tmp_path: Path) -> None:
     """The programmer shows it in each run, and by chance it is this board's passcode."""
     passcode = {PASSCODE: (20202021).to_bytes(4, "little")}
