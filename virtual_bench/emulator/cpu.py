@@ -11,7 +11,7 @@ from collections.abc import Callable
 import unicorn
 from unicorn import arm_const
 
-CODE_BUFFER = 4 << 20  # bytes; the engine's own default is 1 GB of address space for every core
+CODE_BUFFER = 1 << 20  # bytes, in small pages: what is not used costs nothing; the default is 1 GB for every core
 NOWHERE = 0xFFFFFFF0
 EXCEPTION_EXIT = 8
 CRASHES = {1: "no instruction", 2: "a supervisor call", 3: "nothing to execute", 4: "no data"}  # the engine's numbers
