@@ -4,12 +4,18 @@
 This module and its callers work around three of its habits: a stop within a store executes the store twice, so only
 reads stop it; WFI ends a run with the program counter behind it; the return from an exception appears as interrupt
 number 8.
+
+What happens thousands of times a board calls the engine's C functions, since its Python layer costs several times the
+call itself.
 """
 
+import ctypes
+import struct
 from collections.abc import Callable
 
 import unicorn
 from unicorn import arm_const
+from unicorn.unicorn_py3 import unicorn as binding
 
 CODE_BUFFER = 1 << 20  # bytes, in small pages: what is not used costs nothing; the default is 1 GB for every core
 NOWHERE = 0xFFFFFFF0
@@ -19,9 +25,12 @@ WFI = b"\x30\xbf"
 THUMB_BIT = 1
 READ_ONLY = unicorn.UC_PROT_READ
 EXECUTABLE = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
-STACKED = tuple(
-    getattr(arm_const, f"UC_ARM_REG_{name}") for name in ("R0", "R1", "R2", "R3", "R12", "LR", "PC", "XPSR")
-)
+STACKED = ("R0", "R1", "R2", "R3", "R12", "LR", "PC", "XPSR")
+FRAME = struct.Struct("<8I")
+EXCEPTION_RETURN = 0xFFFFFFF9
+THUMB_STATE = 1 << 24  # XPSR
+REALIGNED = 1 << 9  # XPSR in a frame: its stack was no multiple of eight
+SP, PC, PRIMASK = arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_PRIMASK
 MASKED = 1
 
 Reader = Callable[[int, int], int]
@@ -40,16 +49,28 @@ class CPU:
         self._engine.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
         self._engine.ctl_set_tcg_buffer_size(CODE_BUFFER)
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._interrupted)
+        self._handle = self._engine._uch  # noqa: SLF001  what the C functions want
+        self._callbacks: list[object] = []  # the engine keeps no reference
+        self._frame = _Registers(self._handle, (*STACKED, "SP"))
+        self._entry = _Registers(self._handle, ("SP", "LR", "XPSR", "PC"))
+        self._number = ctypes.c_uint32()
+        self._at_number = ctypes.byref(self._number)
+        self._instruction = ctypes.create_string_buffer(len(WFI))
         self._exception: int | None = None
         self._refused: Crash | None = None
+        self._failed: BaseException | None = None  # within a callback
 
     @property
     def pc(self) -> int:
-        return int(self._engine.reg_read(arm_const.UC_ARM_REG_PC))
+        return self._register(PC)
 
     @property
     def interrupts_masked(self) -> bool:
-        return bool(self._engine.reg_read(arm_const.UC_ARM_REG_PRIMASK) & MASKED)
+        return bool(self._register(PRIMASK) & MASKED)
+
+    def _register(self, number: int) -> int:
+        binding.uclib.uc_reg_read(self._handle, number, self._at_number)
+        return self._number.value
 
     def map_memory(self, address: int, size: int) -> None:
         """Maps RAM that belongs to the core and is lost at a reset."""
@@ -61,14 +82,25 @@ class CPU:
 
     def map_registers(self, address: int, size: int, read: Reader, write: Writer) -> None:
         """Calls these two functions at every access in the range, with the whole address and the width."""
-        self._engine.mmio_map(
-            address,
-            size,
-            lambda _engine, offset, width, _user: read(address + offset, width),
-            None,
-            lambda _engine, offset, width, value, _user: write(address + offset, width, value),
-            None,
-        )
+
+        def asked(_engine: int, offset: int, width: int, _user: int) -> int:
+            try:
+                return read(address + offset, width)
+            except BaseException as exc:  # noqa: BLE001  raised by `run`: nothing may pass through the engine
+                self._fail(exc)
+                return 0
+
+        def told(_engine: int, offset: int, width: int, value: int, _user: int) -> None:
+            try:
+                write(address + offset, width, value)
+            except BaseException as exc:  # noqa: BLE001  as above
+                self._fail(exc)
+
+        callbacks = binding.MMIO_READ_CFUNC(asked), binding.MMIO_WRITE_CFUNC(told)
+        self._callbacks += callbacks
+        reader, writer = (ctypes.cast(callback, type(callback)) for callback in callbacks)
+        if status := binding.uclib.uc_mmio_map(self._handle, address, size, reader, 0, writer, 0):
+            raise unicorn.UcError(status)
 
     def on_store_to_flash(self, stored: Callable[[int, int, int], bool]) -> None:
         """Calls this before a store into read-only memory.
@@ -115,10 +147,12 @@ class CPU:
     def run(self, count: int) -> bool:
         """Executes up to that many instructions; returns whether a handler's return ended the run. Raises Crash."""
         self._exception = self._refused = None
-        try:
-            self._engine.emu_start(self.pc | THUMB_BIT, NOWHERE, count=count)
-        except unicorn.UcError as exc:
-            raise Crash(f"{exc} at 0x{self.pc:08X}") from exc
+        status = binding.uclib.uc_emu_start(self._handle, self._register(PC) | THUMB_BIT, NOWHERE, 0, count)
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
+        if status:
+            raise Crash(f"{unicorn.UcError(status)} at 0x{self.pc:08X}")
         return self._ended_handler()
 
     def stop(self) -> None:
@@ -132,40 +166,24 @@ class CPU:
 
     def sleeps(self) -> bool:
         """Whether the last instruction was a WFI. A jump to just behind a WFI looks the same, but is rare and harmless."""
-        try:
-            return bytes(self._engine.mem_read(self.pc - 2, 2)) == WFI
-        except unicorn.UcError:
-            return False
+        size = len(WFI)
+        status = binding.uclib.uc_mem_read(self._handle, self._register(PC) - size, self._instruction, size)
+        return not status and self._instruction.raw == WFI
 
     def enter_exception(self, number: int, handler: int) -> None:
         """Stacks the registers that a handler may use, and enters it."""
-        engine = self._engine
-        frame = engine.reg_read_batch(STACKED)
-        stack = engine.reg_read(arm_const.UC_ARM_REG_SP)
+        *frame, xpsr, stack = self._frame.read()
         odd = stack & 4
-        stack = stack - odd - 32
-        words = [*frame[:7], frame[7] | odd << 7]
-        self.write(stack, b"".join(int(word & 0xFFFFFFFF).to_bytes(4, "little") for word in words))
-        engine.reg_write(arm_const.UC_ARM_REG_SP, stack)
-        engine.reg_write(arm_const.UC_ARM_REG_LR, 0xFFFFFFF9)
-        engine.reg_write(arm_const.UC_ARM_REG_XPSR, 1 << 24 | number)
-        engine.reg_write(arm_const.UC_ARM_REG_PC, handler | THUMB_BIT)
+        stack = stack - odd - FRAME.size
+        self.write(stack, FRAME.pack(*frame, xpsr | odd << 7))
+        self._entry.write(stack, EXCEPTION_RETURN, THUMB_STATE | number, handler | THUMB_BIT)
 
     def leave_exception(self) -> None:
         """Unstacks the registers, and resumes where the exception interrupted. Raises Crash."""
-        engine = self._engine
-        stack = engine.reg_read(arm_const.UC_ARM_REG_SP)
-        data = self.read(stack, 32)
-        frame = [int.from_bytes(data[at : at + 4], "little") for at in range(0, 32, 4)]
-        xpsr = frame[7]
-        engine.reg_write(arm_const.UC_ARM_REG_XPSR, xpsr & ~(1 << 9))
-        engine.reg_write_batch(
-            [
-                *zip(STACKED[:6], frame[:6], strict=True),
-                (arm_const.UC_ARM_REG_SP, stack + 32 + (xpsr >> 7 & 4)),
-                (arm_const.UC_ARM_REG_PC, frame[6] | THUMB_BIT),
-            ]
-        )
+        stack = self._register(SP)
+        *frame, pc, xpsr = FRAME.unpack(self.read(stack, FRAME.size))
+        realigned = xpsr >> 7 & 4
+        self._frame.write(*frame, pc | THUMB_BIT, xpsr & ~REALIGNED, stack + FRAME.size + realigned)
 
     def _ended_handler(self) -> bool:
         """The cause that ended a run, besides its count and WFI. Raises Crash."""
@@ -178,3 +196,26 @@ class CPU:
     def _interrupted(self, _engine: object, number: int, _user: object) -> None:
         self._exception = number
         self._engine.emu_stop()
+
+    def _fail(self, exc: BaseException) -> None:
+        self._failed = self._failed or exc
+        self._engine.emu_stop()
+
+
+class _Registers:
+    """Several registers of a core, read and written by one call each."""
+
+    def __init__(self, handle: object, names: tuple[str, ...]) -> None:
+        self._handle = handle
+        self._numbers = (ctypes.c_int32 * len(names))(*(getattr(arm_const, f"UC_ARM_REG_{name}") for name in names))
+        self._values = (ctypes.c_uint32 * len(names))()
+        start, size = ctypes.addressof(self._values), ctypes.sizeof(ctypes.c_uint32)
+        self._places = (ctypes.c_void_p * len(names))(*(start + size * number for number in range(len(names))))
+
+    def read(self) -> list[int]:
+        binding.uclib.uc_reg_read_batch(self._handle, self._numbers, self._places, len(self._values))
+        return list(self._values)
+
+    def write(self, *values: int) -> None:
+        self._values[:] = [*values]
+        binding.uclib.uc_reg_write_batch(self._handle, self._numbers, self._places, len(self._values))
