@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The microcontroller from one reset to the next: core, memories and peripherals wired together, run a slice at a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -62,7 +63,8 @@ class Gated:
     """A peripheral and the bit that enables its clock."""
 
     base: int
-    peripheral: Peripheral
+    read: Callable[[int, int], int]
+    write: Callable[[int, int, int], None]
     gate: tuple[int, int] | None
 
 
@@ -181,7 +183,7 @@ class Chip:
         self, base: int, peripheral: Peripheral, gate: tuple[int, int] | None = None, *, blocks: int = 1
     ) -> None:
         for number in range(blocks):
-            self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral, gate)
+            self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral.read, peripheral.write, gate)
 
     def _feed(self) -> None:
         """The peripheral at this address. Without its clock it reads as zeros and ignores writes."""
@@ -207,17 +209,17 @@ class Chip:
         self.cpu.show(self._hardware.external.base, self._hardware.external.size, visible=visible)
 
     def _read_register(self, address: int, width: int) -> int:
-        block = self._fed.get(address >> BLOCK)
-        if block is not None:
-            return block.peripheral.read(address - block.base, width)
+        fed = self._fed.get(address >> BLOCK)
+        if fed is not None:
+            return fed.read(address - fed.base, width)
         if address >> BLOCK not in self._blocks:
             self.cpu.refuse(Crash(f"a read at 0x{address:08X}, where no peripheral is"))
         return 0
 
     def _write_register(self, address: int, width: int, value: int) -> None:
-        block = self._fed.get(address >> BLOCK)
-        if block is not None:
-            block.peripheral.write(address - block.base, width, value)
+        fed = self._fed.get(address >> BLOCK)
+        if fed is not None:
+            fed.write(address - fed.base, width, value)
         elif address >> BLOCK not in self._blocks:
             self.cpu.refuse(Crash(f"a write at 0x{address:08X}, where no peripheral is"))
 
