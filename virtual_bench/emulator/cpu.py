@@ -10,8 +10,10 @@ call itself.
 """
 
 import ctypes
+import mmap
 import struct
 from collections.abc import Callable
+from typing import Protocol
 
 import unicorn
 from unicorn import arm_const
@@ -26,6 +28,11 @@ THUMB_BIT = 1
 READ_ONLY = unicorn.UC_PROT_READ
 EXECUTABLE = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
 STACKED = ("R0", "R1", "R2", "R3", "R12", "LR", "PC", "XPSR")
+OF_PROGRAM = (
+    *(f"R{number}" for number in range(13)),
+    *(f"S{number}" for number in range(32)),
+    *("FPSCR", "CONTROL", "MSP", "PSP", "SP", "LR", "XPSR", "PRIMASK", "BASEPRI", "FAULTMASK", "PC"),
+)
 FRAME = struct.Struct("<8I")
 EXCEPTION_RETURN = 0xFFFFFFF9
 THUMB_STATE = 1 << 24  # XPSR
@@ -33,12 +40,58 @@ REALIGNED = 1 << 9  # XPSR in a frame: its stack was no multiple of eight
 SP, PC, PRIMASK = arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_PRIMASK
 MASKED = 1
 
-Reader = Callable[[int, int], int]
-Writer = Callable[[int, int, int], None]
+_MAP_FIXED = 0x10
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 
 
 class Crash(Exception):
     """The core cannot continue; the text says why."""
+
+
+class Registers(Protocol):
+    """What is around the core, and takes its accesses."""
+
+    def read_register(self, address: int, width: int) -> int: ...
+
+    def write_register(self, address: int, width: int, value: int) -> None: ...
+
+    def stored(self, address: int, width: int, value: int) -> bool:
+        """Called before a store into read-only memory. If it returns true, the store follows; else the core crashes."""
+
+
+class NoRegisters:
+    """A core with memory only."""
+
+    def read_register(self, address: int, width: int) -> int:
+        raise ValueError(address, width)
+
+    def write_register(self, address: int, width: int, value: int) -> None:
+        raise ValueError(address, width, value)
+
+    def stored(self, address: int, width: int, value: int) -> bool:
+        del address, width, value
+        return False
+
+
+class FlashWindow:
+    """A range of this process's memory in which the file of one flash or another is seen."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._memory = mmap.mmap(-1, size)
+        self.place = _place_of(self._memory)
+
+    def look_at(self, file: int) -> None:
+        """Shows another file, given by its descriptor. The range stays where it is, so no core notices."""
+        protection = mmap.PROT_READ | mmap.PROT_WRITE
+        if _libc.mmap(self.place, self._size, protection, mmap.MAP_SHARED | _MAP_FIXED, file, 0) != self.place:
+            raise OSError(ctypes.get_errno(), "a flash's file cannot be mapped")
+
+
+def _place_of(memory: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 class CPU:
@@ -49,16 +102,19 @@ class CPU:
         self._engine.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
         self._engine.ctl_set_tcg_buffer_size(CODE_BUFFER)
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._interrupted)
+        self._engine.hook_add(unicorn.UC_HOOK_MEM_WRITE_PROT, self._stored)
         self._handle = self._engine._uch  # noqa: SLF001  what the C functions want
-        self._callbacks: list[object] = []  # the engine keeps no reference
+        self._kept: list[object] = []  # what the engine uses, but has no reference to
         self._frame = _Registers(self._handle, (*STACKED, "SP"))
         self._entry = _Registers(self._handle, ("SP", "LR", "XPSR", "PC"))
+        self._all = _Registers(self._handle, OF_PROGRAM)
         self._number = ctypes.c_uint32()
         self._at_number = ctypes.byref(self._number)
         self._instruction = ctypes.create_string_buffer(len(WFI))
         self._exception: int | None = None
         self._refused: Crash | None = None
         self._failed: BaseException | None = None  # within a callback
+        self.registers: Registers = NoRegisters()
 
     @property
     def pc(self) -> int:
@@ -72,47 +128,59 @@ class CPU:
         binding.uclib.uc_reg_read(self._handle, number, self._at_number)
         return self._number.value
 
-    def map_memory(self, address: int, size: int) -> None:
-        """Maps RAM that belongs to the core and is lost at a reset."""
-        self._engine.mem_map(address, size)
+    def map_memory(self, address: int, size: int) -> mmap.mmap:
+        """Maps RAM, and returns its bytes."""
+        memory = mmap.mmap(-1, size)
+        self._kept.append(memory)
+        self._engine.mem_map_ptr(address, size, unicorn.UC_PROT_ALL, _place_of(memory))
+        return memory
 
-    def map_flash(self, address: int, size: int, host: int, *, executable: bool) -> None:
-        """Maps memory of this process; stores into it go to the handler of stores."""
-        self._engine.mem_map_ptr(address, size, EXECUTABLE if executable else READ_ONLY, host)
+    def map_flash(self, address: int, size: int, *, executable: bool) -> FlashWindow:
+        """Maps memory that shows a flash's file; stores into it go to the handler of stores."""
+        window = FlashWindow(size)
+        self._kept.append(window)
+        self._engine.mem_map_ptr(address, size, EXECUTABLE if executable else READ_ONLY, window.place)
+        return window
 
-    def map_registers(self, address: int, size: int, read: Reader, write: Writer) -> None:
-        """Calls these two functions at every access in the range, with the whole address and the width."""
+    def map_registers(self, address: int, size: int) -> None:
+        """Sends every access in the range to `registers`, with the whole address and the width."""
 
         def asked(_engine: int, offset: int, width: int, _user: int) -> int:
             try:
-                return read(address + offset, width)
+                return self.registers.read_register(address + offset, width)
             except BaseException as exc:  # noqa: BLE001  raised by `run`: nothing may pass through the engine
                 self._fail(exc)
                 return 0
 
         def told(_engine: int, offset: int, width: int, value: int, _user: int) -> None:
             try:
-                write(address + offset, width, value)
+                self.registers.write_register(address + offset, width, value)
             except BaseException as exc:  # noqa: BLE001  as above
                 self._fail(exc)
 
         callbacks = binding.MMIO_READ_CFUNC(asked), binding.MMIO_WRITE_CFUNC(told)
-        self._callbacks += callbacks
+        self._kept += callbacks
         reader, writer = (ctypes.cast(callback, type(callback)) for callback in callbacks)
         if status := binding.uclib.uc_mmio_map(self._handle, address, size, reader, 0, writer, 0):
             raise unicorn.UcError(status)
 
-    def on_store_to_flash(self, stored: Callable[[int, int, int], bool]) -> None:
-        """Calls this before a store into read-only memory.
+    def save(self) -> object:
+        """The whole state of the core's registers; only this same core can restore it, since it has pointers of the engine."""
+        return self._engine.context_save()
 
-        If it returns true, the store follows; else the core crashes.
-        """
-        self._engine.hook_add(
-            unicorn.UC_HOOK_MEM_WRITE_PROT,
-            lambda _engine, _access, address, width, value, _user: stored(
-                address, width, value & ((1 << 8 * width) - 1)
-            ),
-        )
+    def restore(self, state: object) -> None:
+        self._engine.context_restore(state)
+
+    def registers_of_program(self) -> list[int]:
+        """The registers that a program knows, for another core."""
+        return self._all.read()
+
+    def set_registers_of_program(self, values: list[int]) -> None:
+        self._all.write(*values)
+
+    def forget(self, address: int, size: int) -> None:
+        """Forgets what it has translated from there; the engine does not see memory that others change."""
+        self._engine.ctl_remove_cache(address, address + size)
 
     def trace(self, executed: Callable[[int], None]) -> None:
         """Calls this with the address of each instruction before the core executes it."""
@@ -135,6 +203,7 @@ class CPU:
             self._engine.mem_write(address, data)
         except unicorn.UcError as exc:
             raise Crash(f"nothing to write at 0x{address:08X}") from exc
+        self.forget(address, len(data))
 
     def start(self, stack: int, entry: int) -> None:
         """Loads stack pointer and program counter from the vector table, as a reset does. Raises Crash."""
@@ -197,6 +266,9 @@ class CPU:
         self._exception = number
         self._engine.emu_stop()
 
+    def _stored(self, _engine: object, _access: int, address: int, width: int, value: int, _user: object) -> bool:
+        return self.registers.stored(address, width, value & ((1 << 8 * width) - 1))
+
     def _fail(self, exc: BaseException) -> None:
         self._failed = self._failed or exc
         self._engine.emu_stop()
@@ -214,7 +286,7 @@ class _Registers:
 
     def read(self) -> list[int]:
         binding.uclib.uc_reg_read_batch(self._handle, self._numbers, self._places, len(self._values))
-        return list(self._values)
+        return [*self._values]
 
     def write(self, *values: int) -> None:
         self._values[:] = [*values]

@@ -27,6 +27,7 @@ class FlashController(Peripheral):
         self._done_at = 0
         self._errors = 0
         self._stored: dict[int, tuple[bytes, bytes]] = {}  # address: the old bytes, the stored bytes
+        self.changed: set[int] = set()  # addresses of pages that were stored to or erased; whoever looks empties it
 
     def read(self, offset: int, width: int) -> int:
         self.settle()
@@ -53,6 +54,7 @@ class FlashController(Peripheral):
         if not self._flash.holds(address, width):
             return False
         before, _ = self._stored.get(address, (self._flash.read(address, width), b""))
+        self.changed.add(address - address % self._flash.page)
         self._stored[address] = before, value.to_bytes(width, "little")
         return True
 
@@ -94,6 +96,7 @@ class FlashController(Peripheral):
         if not self._flash.holds(address):
             self._errors |= SEQUENCE_ERROR
             return
+        self.changed.add(address)
         if self._faults.power_goes():
             self._flash.program(address, bytes(self._flash.page // 2))
         else:

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets all chips with the same program execute on one core of the engine, one after the other.
+
+The engine translates each instruction once a core, which costs more than all that a board executes. So a core serves
+every chip whose flash holds the same program, and keeps of each its registers and its RAM while another executes. No
+chip ever executes what was translated from other bytes than its own: where flash or RAM differ from those of the chip
+before, the core forgets.
+"""
+
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from virtual_bench.emulator.cpu import CPU, Registers
+from virtual_bench.hardware.flash import Flash
+
+RAM = 0x20000000, 0x40000
+UID_PAGE = 0x1FFF7000, 0x1000
+MEMORIES = (RAM, UID_PAGE)
+REGISTER_PAGES = {  # address of a page on the bus: its size
+    0x40000000: 0x1000,
+    0x40013000: 0x1000,
+    0x48000000: 0x2000,
+    0x58000000: 0x5000,
+    0xA0001000: 0x1000,
+    0xE000E000: 0x1000,
+}
+PAGE, CHUNK = 4096, 65536
+APART = 1  # page in which the flash of two chips may differ, as that of a board's key
+KEPT = 8  # programs whose translation is kept, among them those that no board has any more
+
+
+class Tenant(Registers, Protocol):
+    """A chip, as the shared core sees it."""
+
+    internal: Flash
+    external: Flash
+    window_is_open: bool
+
+
+class SharedCore:
+    """One core, the program that it executes, and the chip that it is at the moment."""
+
+    def __init__(self, internal: Flash, external: Flash) -> None:
+        self.cpu = CPU()
+        self._internal = self.cpu.map_flash(internal.base, internal.size, executable=True)
+        self._external = self.cpu.map_flash(external.base, external.size, executable=False)
+        self._memories = [self.cpu.map_memory(*where) for where in MEMORIES]
+        for address, size in REGISTER_PAGES.items():
+            self.cpu.map_registers(address, size)
+        self._base = internal.base
+        self._program = internal.read(internal.base, internal.size)
+        self._own: dict[int, bytes] = {}  # pages that chips have changed, as they were when it last translated them
+        self._reset = self.cpu.save()
+        self._seat: Seat | None = None
+
+    def other_pages(self, program: bytes) -> set[int]:
+        """Addresses of the pages in which a program is not this core's, apart from those that its chips have for themselves."""
+        own, base = self._program, self._base
+        if program == own:
+            return set()
+        return {
+            base + page
+            for chunk in range(0, len(own), CHUNK)
+            if program[chunk : chunk + CHUNK] != own[chunk : chunk + CHUNK]
+            for page in range(chunk, chunk + CHUNK, PAGE)
+            if program[page : page + PAGE] != own[page : page + PAGE] and base + page not in self._own
+        }
+
+    def set_apart(self, pages: AbstractSet[int]) -> None:
+        """Lets its chips have these pages for themselves from now on."""
+        for page in pages:
+            self._own[page] = self._program[page - self._base : page - self._base + PAGE]
+
+    def become(self, seat: "Seat") -> None:
+        """Becomes another chip."""
+        if self._seat is seat:
+            return
+        if self._seat is not None:
+            self.vacate(self._seat)
+        tenant = seat.tenant
+        self._internal.look_at(tenant.internal.descriptor)
+        self._external.look_at(tenant.external.descriptor)
+        self.compare_own(tenant.internal)
+        for (address, size), memory, content in zip(MEMORIES, self._memories, seat.memories, strict=True):
+            for at in range(0, size, PAGE):
+                part = content[at : at + PAGE]
+                if memory[at : at + PAGE] != part:
+                    memory[at : at + PAGE] = part
+                    self.cpu.forget(address + at, PAGE)
+        self.cpu.restore(seat.registers or self._reset)
+        if seat.brought is not None:
+            self.cpu.set_registers_of_program(seat.brought)
+            seat.brought = None
+        self.cpu.show(tenant.external.base, tenant.external.size, visible=tenant.window_is_open)
+        self.cpu.registers = tenant
+        self._seat = seat
+
+    def vacate(self, seat: "Seat") -> None:
+        """Gives a chip its state, which goes to another core."""
+        if self._seat is seat:
+            seat.put_away(self.cpu.save(), [bytes(memory) for memory in self._memories])
+            self._seat = None
+
+    def compare_own(self, flash: Flash) -> None:
+        """Forgets the pages that chips have for themselves, where this one's differ from those translated last."""
+        for page, before in self._own.items():
+            content = flash.read(page, PAGE)
+            if content != before:
+                self._own[page] = content
+                self.cpu.forget(page, PAGE)
+
+    def own(self, pages: AbstractSet[int], flash: Flash) -> None:
+        """Notes the pages that the chip has just changed."""
+        for page in pages:
+            self._own[page] = flash.read(page, PAGE)
+            self.cpu.forget(page, PAGE)
+
+
+class Seat:
+    """One chip's place on a core, and its state while the core is another chip. It starts as after a reset."""
+
+    def __init__(self, tenant: Tenant, ram: bytes, uid_page: bytes) -> None:
+        self.tenant = tenant
+        self.registers: object | None = None
+        self.brought: list[int] | None = None  # registers, from another core
+        self.memories = [ram, uid_page]
+        self._core: SharedCore | None = None
+        self._changes = -1  # of the internal flash, when its program was last compared
+
+    def take(self) -> CPU:
+        """Makes the core this chip."""
+        core, flash = self._core, self.tenant.internal
+        if core is None or flash.changes != self._changes:
+            program = flash.read(flash.base, flash.size)
+            if core is None or core.other_pages(program):
+                self._move(_core_for(program, self.tenant))
+            else:
+                core.compare_own(flash)
+            self._changes = flash.changes
+        assert self._core is not None
+        self._core.become(self)
+        return self._core.cpu
+
+    def put_away(self, registers: object, memories: list[bytes]) -> None:
+        """Keeps the state while the core is another chip."""
+        self.registers, self.memories = registers, memories
+
+    def own(self, pages: AbstractSet[int]) -> None:
+        """Notes the pages of its flash that the chip has just changed by itself."""
+        assert self._core is not None
+        self._core.own(pages, self.tenant.internal)
+        self._changes = self.tenant.internal.changes
+
+    def sit_alone(self) -> None:
+        """Moves to a core that no other chip comes to."""
+        self._move(SharedCore(self.tenant.internal, self.tenant.external))
+
+    def _move(self, core: SharedCore) -> None:
+        if self._core is not None:
+            self._core.become(self)
+            self.brought = self._core.cpu.registers_of_program()
+            self._core.vacate(self)
+            self.registers = None
+        self._core = core
+
+
+_cores: list[SharedCore] = []  # the last used one first
+
+
+def _core_for(program: bytes, tenant: Tenant) -> SharedCore:
+    for core in _cores:
+        pages = core.other_pages(program)
+        if len(pages) <= APART:
+            core.set_apart(pages)
+            _cores.remove(core)
+            break
+    else:
+        core = SharedCore(tenant.internal, tenant.external)
+    _cores.insert(0, core)
+    del _cores[KEPT:]
+    return core
