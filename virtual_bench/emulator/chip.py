@@ -154,8 +154,7 @@ class Chip:
             return
         timer = self.system.enabled(TIMER_INTERRUPT) and self.timer.interrupt_at() <= self.time.now
         number = TIMER_INTERRUPT if timer else USART_INTERRUPT
-        handler = int.from_bytes(self.cpu.read(self.system.vector(number), 4), "little")
-        self.cpu.enter_exception(16 + number, handler)
+        self.cpu.enter_exception(16 + number, self.cpu.word(self.system.vector(number)))
         self._in_handler = True
 
     def _wire_peripherals(self) -> None:

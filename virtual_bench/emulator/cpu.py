@@ -23,6 +23,7 @@ CODE_BUFFER = 1 << 20  # bytes, in small pages: what is not used costs nothing; 
 NOWHERE = 0xFFFFFFF0
 EXCEPTION_EXIT = 8
 CRASHES = {1: "no instruction", 2: "a supervisor call", 3: "nothing to execute", 4: "no data"}  # the engine's numbers
+PAGE = 4096
 WFI = b"\x30\xbf"
 THUMB_BIT = 1
 READ_ONLY = unicorn.UC_PROT_READ
@@ -111,6 +112,10 @@ class CPU:
         self._number = ctypes.c_uint32()
         self._at_number = ctypes.byref(self._number)
         self._instruction = ctypes.create_string_buffer(len(WFI))
+        self._word = ctypes.create_string_buffer(4)
+        self._stacked = ctypes.create_string_buffer(FRAME.size)
+        self._pc: int | None = None  # the program counter, if it is known
+        self.written: set[int] = set()  # pages that were written from outside since their translation was forgotten
         self._exception: int | None = None
         self._refused: Crash | None = None
         self._failed: BaseException | None = None  # within a callback
@@ -118,7 +123,10 @@ class CPU:
 
     @property
     def pc(self) -> int:
-        return self._register(PC)
+        pc = self._pc
+        if pc is None:
+            pc = self._pc = self._register(PC)
+        return pc
 
     @property
     def interrupts_masked(self) -> bool:
@@ -169,6 +177,7 @@ class CPU:
         return self._engine.context_save()
 
     def restore(self, state: object) -> None:
+        self._pc = None
         self._engine.context_restore(state)
 
     def registers_of_program(self) -> list[int]:
@@ -176,6 +185,7 @@ class CPU:
         return self._all.read()
 
     def set_registers_of_program(self, values: list[int]) -> None:
+        self._pc = None
         self._all.write(*values)
 
     def forget(self, address: int, size: int) -> None:
@@ -199,16 +209,25 @@ class CPU:
 
     def write(self, address: int, data: bytes) -> None:
         """Writes memory. Raises Crash at an address without memory."""
-        try:
-            self._engine.mem_write(address, data)
-        except unicorn.UcError as exc:
-            raise Crash(f"nothing to write at 0x{address:08X}") from exc
-        self.forget(address, len(data))
+        if binding.uclib.uc_mem_write(self._handle, address, data, len(data)):
+            raise Crash(f"nothing to write at 0x{address:08X}")
+        self.written.update((address & -PAGE, (address + len(data) - 1) & -PAGE))
+
+    def word(self, address: int) -> int:
+        """A word of memory. Raises Crash at an address without memory."""
+        return int.from_bytes(self._fetched(address, self._word), "little")
+
+    def _fetched(self, address: int, into: "ctypes.Array[ctypes.c_char]") -> bytes:
+        """Fills the buffer from memory. Raises Crash."""
+        if binding.uclib.uc_mem_read(self._handle, address, into, len(into)):
+            raise Crash(f"nothing to read at 0x{address:08X}")
+        return into.raw
 
     def start(self, stack: int, entry: int) -> None:
         """Loads stack pointer and program counter from the vector table, as a reset does. Raises Crash."""
         if not entry & THUMB_BIT:
             raise Crash(f"the reset vector, 0x{entry:08X}, is no Thumb code")
+        self._pc = None
         self._engine.reg_write(arm_const.UC_ARM_REG_SP, stack & ~3)
         self._engine.reg_write(arm_const.UC_ARM_REG_LR, 0xFFFFFFFF)
         self._engine.reg_write(arm_const.UC_ARM_REG_PC, entry)
@@ -216,7 +235,8 @@ class CPU:
     def run(self, count: int) -> bool:
         """Executes up to that many instructions; returns whether a handler's return ended the run. Raises Crash."""
         self._exception = self._refused = None
-        status = binding.uclib.uc_emu_start(self._handle, self._register(PC) | THUMB_BIT, NOWHERE, 0, count)
+        start, self._pc = self.pc | THUMB_BIT, None
+        status = binding.uclib.uc_emu_start(self._handle, start, NOWHERE, 0, count)
         if self._failed is not None:
             failed, self._failed = self._failed, None
             raise failed
@@ -236,7 +256,7 @@ class CPU:
     def sleeps(self) -> bool:
         """Whether the last instruction was a WFI. A jump to just behind a WFI looks the same, but is rare and harmless."""
         size = len(WFI)
-        status = binding.uclib.uc_mem_read(self._handle, self._register(PC) - size, self._instruction, size)
+        status = binding.uclib.uc_mem_read(self._handle, self.pc - size, self._instruction, size)
         return not status and self._instruction.raw == WFI
 
     def enter_exception(self, number: int, handler: int) -> None:
@@ -246,12 +266,14 @@ class CPU:
         stack = stack - odd - FRAME.size
         self.write(stack, FRAME.pack(*frame, xpsr | odd << 7))
         self._entry.write(stack, EXCEPTION_RETURN, THUMB_STATE | number, handler | THUMB_BIT)
+        self._pc = None
 
     def leave_exception(self) -> None:
         """Unstacks the registers, and resumes where the exception interrupted. Raises Crash."""
         stack = self._register(SP)
-        *frame, pc, xpsr = FRAME.unpack(self.read(stack, FRAME.size))
+        *frame, pc, xpsr = FRAME.unpack(self._fetched(stack, self._stacked))
         realigned = xpsr >> 7 & 4
+        self._pc = None
         self._frame.write(*frame, pc | THUMB_BIT, xpsr & ~REALIGNED, stack + FRAME.size + realigned)
 
     def _ended_handler(self) -> bool:

@@ -10,7 +10,7 @@ before, the core forgets.
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from virtual_bench.emulator.cpu import CPU, Registers
+from virtual_bench.emulator.cpu import CPU, PAGE, Registers
 from virtual_bench.hardware.flash import Flash
 
 RAM = 0x20000000, 0x40000
@@ -24,7 +24,7 @@ REGISTER_PAGES = {  # address of a page on the bus: its size
     0xA0001000: 0x1000,
     0xE000E000: 0x1000,
 }
-PAGE, CHUNK = 4096, 65536
+CHUNK = 65536
 APART = 1  # page in which the flash of two chips may differ, as that of a board's key
 KEPT = 8  # programs whose translation is kept, among them those that no board has any more
 
@@ -81,6 +81,9 @@ class SharedCore:
         self._internal.look_at(tenant.internal.descriptor)
         self._external.look_at(tenant.external.descriptor)
         self.compare_own(tenant.internal)
+        for page in self.cpu.written:
+            self.cpu.forget(page, PAGE)
+        self.cpu.written.clear()
         for (address, size), memory, content in zip(MEMORIES, self._memories, seat.memories, strict=True):
             for at in range(0, size, PAGE):
                 part = content[at : at + PAGE]
