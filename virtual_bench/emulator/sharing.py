@@ -48,28 +48,35 @@ class SharedCore:
         for address, size in REGISTER_PAGES.items():
             self.cpu.map_registers(address, size)
         self._base = internal.base
-        self._program = internal.read(internal.base, internal.size)
+        self._program = {
+            start: internal.read(start, CHUNK) for start in range(internal.base, internal.base + internal.size, CHUNK)
+        }
         self._own: dict[int, bytes] = {}  # pages that chips have changed, as they were when it last translated them
         self._reset = self.cpu.save()
         self._seat: Seat | None = None
 
-    def other_pages(self, program: bytes) -> set[int]:
-        """Addresses of the pages in which a program is not this core's, apart from those that its chips have for themselves."""
-        own, base = self._program, self._base
-        if program == own:
-            return set()
-        return {
-            base + page
-            for chunk in range(0, len(own), CHUNK)
-            if program[chunk : chunk + CHUNK] != own[chunk : chunk + CHUNK]
-            for page in range(chunk, chunk + CHUNK, PAGE)
-            if program[page : page + PAGE] != own[page : page + PAGE] and base + page not in self._own
-        }
+    def other_pages(self, flash: Flash) -> set[int]:
+        """Addresses of the pages in which a flash has not this core's program, without those that each chip has for itself.
+
+        It stops looking as soon as there are more than two chips may have.
+        """
+        found: set[int] = set()
+        for start, chunk in self._program.items():
+            content = flash.read(start, CHUNK)
+            if content == chunk:
+                continue
+            for at in range(0, CHUNK, PAGE):
+                if start + at not in self._own and content[at : at + PAGE] != chunk[at : at + PAGE]:
+                    found.add(start + at)
+            if len(found) > APART:
+                break
+        return found
 
     def set_apart(self, pages: AbstractSet[int]) -> None:
         """Lets its chips have these pages for themselves from now on."""
         for page in pages:
-            self._own[page] = self._program[page - self._base : page - self._base + PAGE]
+            start = page - (page - self._base) % CHUNK
+            self._own[page] = self._program[start][page - start : page - start + PAGE]
 
     def become(self, seat: "Seat") -> None:
         """Becomes another chip."""
@@ -134,9 +141,8 @@ class Seat:
         """Makes the core this chip."""
         core, flash = self._core, self.tenant.internal
         if core is None or flash.changes != self._changes:
-            program = flash.read(flash.base, flash.size)
-            if core is None or core.other_pages(program):
-                self._move(_core_for(program, self.tenant))
+            if core is None or core.other_pages(flash):
+                self._move(_core_for(self.tenant))
             else:
                 core.compare_own(flash)
             self._changes = flash.changes
@@ -170,9 +176,9 @@ class Seat:
 _cores: list[SharedCore] = []  # the last used one first
 
 
-def _core_for(program: bytes, tenant: Tenant) -> SharedCore:
+def _core_for(tenant: Tenant) -> SharedCore:
     for core in _cores:
-        pages = core.other_pages(program)
+        pages = core.other_pages(tenant.internal)
         if len(pages) <= APART:
             core.set_apart(pages)
             _cores.remove(core)
