@@ -50,7 +50,7 @@ class FromRAM:
     vectors: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gated:
     """A peripheral and the bit that enables its clock."""
 

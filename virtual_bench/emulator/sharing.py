@@ -45,6 +45,7 @@ class SharedCore:
         self._internal = self.cpu.map_flash(internal.base, internal.size, executable=True)
         self._external = self.cpu.map_flash(external.base, external.size, executable=False)
         self._memories = [self.cpu.map_memory(*where) for where in MEMORIES]
+        self._views = [memoryview(memory) for memory in self._memories]
         for address, size in REGISTER_PAGES.items():
             self.cpu.map_registers(address, size)
         self._base = internal.base
@@ -108,7 +109,9 @@ class SharedCore:
     def vacate(self, seat: "Seat") -> None:
         """Gives a chip its state, which goes to another core."""
         if self._seat is seat:
-            seat.put_away(self.cpu.save(), [bytes(memory) for memory in self._memories])
+            seat.registers = self.cpu.save()
+            for kept, view in zip(seat.memories, self._views, strict=True):
+                memoryview(kept)[:] = view
             self._seat = None
 
     def compare_own(self, flash: Flash) -> None:
@@ -133,7 +136,7 @@ class Seat:
         self.tenant = tenant
         self.registers: object | None = None
         self.brought: list[int] | None = None  # registers, from another core
-        self.memories = [ram, uid_page]
+        self.memories = [bytearray(ram), bytearray(uid_page)]  # while the core is another chip
         self._core: SharedCore | None = None
         self._changes = -1  # of the internal flash, when its program was last compared
 
@@ -149,10 +152,6 @@ class Seat:
         assert self._core is not None
         self._core.become(self)
         return self._core.cpu
-
-    def put_away(self, registers: object, memories: list[bytes]) -> None:
-        """Keeps the state while the core is another chip."""
-        self.registers, self.memories = registers, memories
 
     def own(self, pages: AbstractSet[int]) -> None:
         """Notes the pages of its flash that the chip has just changed by itself."""

@@ -19,6 +19,7 @@ class Flash:
             path.write_bytes(ERASED * size)
         self._file = path.open("r+b", buffering=0)
         self._cells = mmap.mmap(self._file.fileno(), size)
+        self._erased = ERASED * page
         self.changes = 0  # how often its content has changed, or may have
 
     def holds(self, address: int, size: int = 1) -> bool:
@@ -36,11 +37,11 @@ class Flash:
 
     def erase(self, address: int, size: int) -> None:
         """Erases every page that the range touches."""
-        pages = self.pages(address, size)
-        cells, erased = slice(pages.start * self.page, pages.stop * self.page), ERASED * (len(pages) * self.page)
-        if self._cells[cells] != erased:  # reading a file's pages costs less than writing them
-            self.changes += 1
-            self._cells[cells] = erased
+        for page in self.pages(address, size):
+            cells = slice(page * self.page, (page + 1) * self.page)
+            if self._cells[cells] != self._erased:  # reading a file's pages costs less than writing them
+                self.changes += 1
+                self._cells[cells] = self._erased
 
     def program(self, address: int, data: bytes) -> None:
         self.changes += 1
