@@ -50,7 +50,7 @@ def cpu(accesses: Accesses) -> CPU:
     cpu = CPU()
     cpu.map_memory(CODE, 0x20000)
     cpu.map_registers(REGISTERS, 0x1000)
-    cpu.registers = accesses
+    cpu.surround(accesses)
     accesses.cpu = cpu
     return cpu
 
@@ -129,6 +129,7 @@ def test_a_store_into_flash_is_announced_before_it_is_done(
 
     cpu.map_flash(flash.base, flash.size, executable=False).look_at(flash.descriptor)
     accesses.stored = stored
+    cpu.surround(accesses)
     load(cpu, FLASH_TO_R0, STORE_R1_TO_R0)
     if allowed:
         cpu.run(2)

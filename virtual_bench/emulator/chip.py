@@ -129,12 +129,9 @@ class Chip:
 
     def wakes_at(self) -> int:
         """The moment of the next enabled interrupt, if no byte arrives before."""
-        moments = [NEVER]
-        if self.system.enabled(TIMER_INTERRUPT):
-            moments.append(self.timer.interrupt_at())
-        if self.system.enabled(USART_INTERRUPT):
-            moments.append(self.usart.interrupt_at())
-        return min(moments)
+        timer = self.timer.interrupt_at() if self.system.enabled(TIMER_INTERRUPT) else NEVER
+        usart = self.usart.interrupt_at() if self.system.enabled(USART_INTERRUPT) else NEVER
+        return min(timer, usart)
 
     def _next_taken_interrupt(self) -> int:
         if self._in_handler or self.cpu.interrupts_masked:

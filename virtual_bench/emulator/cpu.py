@@ -41,6 +41,12 @@ REALIGNED = 1 << 9  # XPSR in a frame: its stack was no multiple of eight
 SP, PC, PRIMASK = arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_PRIMASK
 MASKED = 1
 
+# The same library, called without giving up the interpreter's lock, which its callbacks would have to take back each time.
+_engine = ctypes.PyDLL(binding.uclib._name)  # noqa: SLF001  where the binding has found it
+for _name in ("emu_start", "reg_read", "reg_read_batch", "reg_write_batch", "mem_read", "mem_write"):
+    _function, _typed = (getattr(library, f"uc_{_name}") for library in (_engine, binding.uclib))
+    _function.restype, _function.argtypes = _typed.restype, _typed.argtypes
+
 _MAP_FIXED = 0x10
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -119,7 +125,11 @@ class CPU:
         self._exception: int | None = None
         self._refused: Crash | None = None
         self._failed: BaseException | None = None  # within a callback
-        self.registers: Registers = NoRegisters()
+        self.surround(NoRegisters())
+
+    def surround(self, registers: Registers) -> None:
+        """Sends all accesses to registers, and stores into flash, there."""
+        self._read, self._write, self._store = registers.read_register, registers.write_register, registers.stored
 
     @property
     def pc(self) -> int:
@@ -133,7 +143,7 @@ class CPU:
         return bool(self._register(PRIMASK) & MASKED)
 
     def _register(self, number: int) -> int:
-        binding.uclib.uc_reg_read(self._handle, number, self._at_number)
+        _engine.uc_reg_read(self._handle, number, self._at_number)
         return self._number.value
 
     def map_memory(self, address: int, size: int) -> mmap.mmap:
@@ -151,18 +161,18 @@ class CPU:
         return window
 
     def map_registers(self, address: int, size: int) -> None:
-        """Sends every access in the range to `registers`, with the whole address and the width."""
+        """Sends every access in the range to what surrounds the core, with the whole address and the width."""
 
         def asked(_engine: int, offset: int, width: int, _user: int) -> int:
             try:
-                return self.registers.read_register(address + offset, width)
+                return self._read(address + offset, width)
             except BaseException as exc:  # noqa: BLE001  raised by `run`: nothing may pass through the engine
                 self._fail(exc)
                 return 0
 
         def told(_engine: int, offset: int, width: int, value: int, _user: int) -> None:
             try:
-                self.registers.write_register(address + offset, width, value)
+                self._write(address + offset, width, value)
             except BaseException as exc:  # noqa: BLE001  as above
                 self._fail(exc)
 
@@ -209,7 +219,7 @@ class CPU:
 
     def write(self, address: int, data: bytes) -> None:
         """Writes memory. Raises Crash at an address without memory."""
-        if binding.uclib.uc_mem_write(self._handle, address, data, len(data)):
+        if _engine.uc_mem_write(self._handle, address, data, len(data)):
             raise Crash(f"nothing to write at 0x{address:08X}")
         self.written.update((address & -PAGE, (address + len(data) - 1) & -PAGE))
 
@@ -219,7 +229,7 @@ class CPU:
 
     def _fetched(self, address: int, into: "ctypes.Array[ctypes.c_char]") -> bytes:
         """Fills the buffer from memory. Raises Crash."""
-        if binding.uclib.uc_mem_read(self._handle, address, into, len(into)):
+        if _engine.uc_mem_read(self._handle, address, into, len(into)):
             raise Crash(f"nothing to read at 0x{address:08X}")
         return into.raw
 
@@ -236,7 +246,7 @@ class CPU:
         """Executes up to that many instructions; returns whether a handler's return ended the run. Raises Crash."""
         self._exception = self._refused = None
         start, self._pc = self.pc | THUMB_BIT, None
-        status = binding.uclib.uc_emu_start(self._handle, start, NOWHERE, 0, count)
+        status = _engine.uc_emu_start(self._handle, start, NOWHERE, 0, count)
         if self._failed is not None:
             failed, self._failed = self._failed, None
             raise failed
@@ -256,7 +266,7 @@ class CPU:
     def sleeps(self) -> bool:
         """Whether the last instruction was a WFI. A jump to just behind a WFI looks the same, but is rare and harmless."""
         size = len(WFI)
-        status = binding.uclib.uc_mem_read(self._handle, self.pc - size, self._instruction, size)
+        status = _engine.uc_mem_read(self._handle, self.pc - size, self._instruction, size)
         return not status and self._instruction.raw == WFI
 
     def enter_exception(self, number: int, handler: int) -> None:
@@ -289,7 +299,7 @@ class CPU:
         self._engine.emu_stop()
 
     def _stored(self, _engine: object, _access: int, address: int, width: int, value: int, _user: object) -> bool:
-        return self.registers.stored(address, width, value & ((1 << 8 * width) - 1))
+        return self._store(address, width, value & ((1 << 8 * width) - 1))
 
     def _fail(self, exc: BaseException) -> None:
         self._failed = self._failed or exc
@@ -307,9 +317,9 @@ class _Registers:
         self._places = (ctypes.c_void_p * len(names))(*(start + size * number for number in range(len(names))))
 
     def read(self) -> list[int]:
-        binding.uclib.uc_reg_read_batch(self._handle, self._numbers, self._places, len(self._values))
+        _engine.uc_reg_read_batch(self._handle, self._numbers, self._places, len(self._values))
         return [*self._values]
 
     def write(self, *values: int) -> None:
         self._values[:] = [*values]
-        binding.uclib.uc_reg_write_batch(self._handle, self._numbers, self._places, len(self._values))
+        _engine.uc_reg_write_batch(self._handle, self._numbers, self._places, len(self._values))

@@ -76,7 +76,7 @@ class FlashController(Peripheral):
 
     def settle_whole(self) -> None:
         """Programs what is stored, unless one word of a double word is yet to come: a slice of instructions may end between the two."""
-        if all(address ^ WORD in self._stored for address in self._stored):
+        if self._stored and all(address ^ WORD in self._stored for address in self._stored):
             self.settle()
 
     def _program(self, address: int, data: bytes) -> None:

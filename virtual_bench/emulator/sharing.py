@@ -103,7 +103,7 @@ class SharedCore:
             self.cpu.set_registers_of_program(seat.brought)
             seat.brought = None
         self.cpu.show(tenant.external.base, tenant.external.size, visible=tenant.window_is_open)
-        self.cpu.registers = tenant
+        self.cpu.surround(tenant)
         self._seat = seat
 
     def vacate(self, seat: "Seat") -> None:

@@ -27,8 +27,8 @@ class Timer(Peripheral):
         self._know_rate()
 
     def read(self, offset: int, width: int) -> int:
-        if offset == CNT:
-            return self._count % WRAP
+        if offset == CNT:  # a firmware that waits reads little else
+            return (self._time.now - self._began) * self._rate // SECOND % WRAP if self._running else 0
         if offset == SR:
             self._notice_match()
             return self._flags

@@ -100,7 +100,7 @@ class USART(Peripheral):
     def _state(self) -> int:
         now = self._time.now
         state = self._flags | (RECEIVED if self._fifo else 0) | (SENT if self._quiet <= now else 0)
-        if self._quiet - self._depth * self._byte_time <= now:
+        if self._quiet - self._full_time <= now:
             return state | ROOM
         self._time.await_moment(self._quiet)  # all of the room, since a check for every single byte is expensive
         return state
@@ -150,6 +150,7 @@ class USART(Peripheral):
         """Recomputes what follows from registers, pins and clock, which change seldom."""
         control, divider = self.registers.get(CR1, 0), self.registers.get(BRR, 0)
         self._depth = 8 if control & FIFO_ENABLED else 1
+        self._full_time = self._depth * self._byte_time  # in which a full FIFO is sent
         self._sends = control & (ENABLED | SENDING) == ENABLED | SENDING and self._pins.serves(TX_PIN, ON_PINS)
         self._receives = control & (ENABLED | RECEIVING) == ENABLED | RECEIVING and self._pins.serves(RX_PIN, ON_PINS)
         # Whether the baud rate is close enough for the other end to receive.
