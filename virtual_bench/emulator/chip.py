@@ -186,8 +186,8 @@ class Chip:
     def _place(
         self, base: int, peripheral: Peripheral, gate: tuple[int, int] | None = None, *, blocks: int = 1
     ) -> None:
-        for number in range(blocks):
-            self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral.read, peripheral.write, gate)
+        gated = Gated(base, peripheral.read, peripheral.write, gate)
+        self._blocks.update(dict.fromkeys(range(base >> BLOCK, (base >> BLOCK) + blocks), gated))
 
     def _feed(self) -> None:
         """The peripheral at this address. Without its clock it reads as zeros and ignores writes."""
