@@ -47,6 +47,8 @@ for _name in ("emu_start", "reg_read", "reg_read_batch", "reg_write_batch", "mem
     _function, _typed = (getattr(library, f"uc_{_name}") for library in (_engine, binding.uclib))
     _function.restype, _function.argtypes = _typed.restype, _typed.argtypes
 
+_locked = ctypes.PyDLL(None)
+_locked.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 _MAP_FIXED = 0x10
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -97,7 +99,15 @@ class FlashWindow:
             raise OSError(ctypes.get_errno(), "a flash's file cannot be mapped")
 
 
-def _place_of(memory: mmap.mmap) -> int:
+def differing_pages(memory: mmap.mmap, other: bytearray, size: int) -> list[int]:
+    """Where two pieces of memory differ, in pages, without copies of either."""
+    first, second = _place_of(memory), _place_of(other)
+    if not _locked.memcmp(first, second, size):
+        return []
+    return [at for at in range(0, size, PAGE) if _locked.memcmp(first + at, second + at, PAGE)]
+
+
+def _place_of(memory: mmap.mmap | bytearray) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 

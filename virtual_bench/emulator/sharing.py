@@ -10,7 +10,7 @@ before, the core forgets.
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from virtual_bench.emulator.cpu import CPU, PAGE, Registers
+from virtual_bench.emulator.cpu import CPU, PAGE, Registers, differing_pages
 from virtual_bench.hardware.flash import Flash
 
 RAM = 0x20000000, 0x40000
@@ -93,11 +93,9 @@ class SharedCore:
             self.cpu.forget(page, PAGE)
         self.cpu.written.clear()
         for (address, size), memory, content in zip(MEMORIES, self._memories, seat.memories, strict=True):
-            for at in range(0, size, PAGE):
-                part = content[at : at + PAGE]
-                if memory[at : at + PAGE] != part:
-                    memory[at : at + PAGE] = part
-                    self.cpu.forget(address + at, PAGE)
+            for at in differing_pages(memory, content, size):
+                memory[at : at + PAGE] = content[at : at + PAGE]
+                self.cpu.forget(address + at, PAGE)
         self.cpu.restore(seat.registers or self._reset)
         if seat.brought is not None:
             self.cpu.set_registers_of_program(seat.brought)
