@@ -8,7 +8,8 @@ import pytest
 
 from tests.emulator.chip_bench import ChipBench
 from virtual_bench.emulator.chip import Chip, FromRAM
-from virtual_bench.emulator.sharing import PAGE, RAM
+from virtual_bench.emulator.cpu import PAGE
+from virtual_bench.emulator.sharing import RAM
 
 CODE, COUNT_AT = 0x08000100, 0x20000100
 START = (RAM[0] + 0x8000).to_bytes(4, "little") + (CODE | 1).to_bytes(4, "little")
@@ -80,14 +81,25 @@ def test_a_chip_executes_what_is_written_into_its_flash_later(benches: list[Chip
 
 
 def test_a_chip_executes_its_own_ram(benches: list[ChipBench]) -> None:
-    """Two chips with the same flash jump to the same place in RAM, where each has another instruction."""
+    """Two chips with the same flash execute the same place in RAM, where each has another instruction."""
     at, chips = RAM[0] + 0x1000, []
     for bench, step in zip(benches, (1, 5), strict=True):
-        vectors = START[:4] + (at + 0x100 | 1).to_bytes(4, "little")
-        code = program(step)[0x100:]
-        content = bytes(at - RAM[0]) + vectors + bytes(0x100 - len(vectors)) + code
-        chip = bench.started_in_ram(FromRAM(content + bytes(RAM[1] - len(content)), at))
-        chips.append(chip)
+        chips.append(started(bench, START[:4] + (at | 1).to_bytes(4, "little")))
+        chips[-1].cpu.write(at, program(step)[CODE - 0x08000000 :])
+    for _ in range(3):
+        for chip in chips:
+            chip.run()
+    first, second = map(count, chips)
+    assert first > 1000
+    assert abs(second - 5 * first) <= 10
+
+
+def test_chips_that_start_in_ram_execute_what_was_loaded(benches: list[ChipBench]) -> None:
+    """What is loaded into two chips differs in one byte of one instruction."""
+    at, chips = RAM[0] + 0x1000, []
+    for bench, step in zip(benches, (1, 5), strict=True):
+        content = bytes(at - RAM[0]) + START[:4] + (at + 0x100 | 1).to_bytes(4, "little") + program(step)[8:]
+        chips.append(bench.started_in_ram(FromRAM(content + bytes(RAM[1] - len(content)), at)))
     for _ in range(3):
         for chip in chips:
             chip.run()

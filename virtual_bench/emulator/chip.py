@@ -71,6 +71,7 @@ class Chip:
         self._hardware = hardware
         self.internal, self.external = hardware.internal, hardware.external
         self.window_is_open = False
+        self.loaded = loaded.content if loaded else None
         self.time = ChipTime()
         self.time.next_interrupt = self._next_taken_interrupt
         self.time.interrupt = self._stop
@@ -79,7 +80,7 @@ class Chip:
         self.stored = self.flash.stored
         offset = UID - UID_PAGE[0]
         uid_page = bytes(offset) + hardware.uid + bytes(UID_PAGE[1] - offset - len(hardware.uid))
-        self._seat = Seat(self, loaded.content if loaded else bytes(RAM[1]), uid_page)
+        self._seat = Seat(self, self.loaded or bytes(RAM[1]), uid_page)
         self.cpu: CPU = self._seat.take()
         if loaded is None:
             vectors = hardware.internal.read(hardware.internal.base, 8)

@@ -35,12 +35,16 @@ class Tenant(Registers, Protocol):
     internal: Flash
     external: Flash
     window_is_open: bool
+    loaded: bytes | None
+    """RAM as a probe has loaded it, if the chip started there."""
 
 
 class SharedCore:
     """One core, the program that it executes, and the chip that it is at the moment."""
 
-    def __init__(self, internal: Flash, external: Flash) -> None:
+    def __init__(self, tenant: Tenant) -> None:
+        internal, external = tenant.internal, tenant.external
+        self._kind = _kind(tenant)
         self.cpu = CPU()
         self._internal = self.cpu.map_flash(internal.base, internal.size, executable=True)
         self._external = self.cpu.map_flash(external.base, external.size, executable=False)
@@ -59,7 +63,7 @@ class SharedCore:
     def other_pages(self, flash: Flash) -> set[int]:
         """Addresses of the pages in which a flash has not this core's program, without those that each chip has for itself.
 
-        It stops looking as soon as there are more than two chips may have.
+        It stops looking as soon as these are too many.
         """
         found: set[int] = set()
         for start, chunk in self._program.items():
@@ -72,6 +76,10 @@ class SharedCore:
             if len(found) > APART:
                 break
         return found
+
+    def is_for(self, tenant: Tenant) -> bool:
+        """Whether the chip has the same memories, and the same program in RAM if it started there."""
+        return self._kind == _kind(tenant)
 
     def set_apart(self, pages: AbstractSet[int]) -> None:
         """Lets its chips have these pages for themselves from now on."""
@@ -159,7 +167,7 @@ class Seat:
 
     def sit_alone(self) -> None:
         """Moves to a core that no other chip comes to."""
-        self._move(SharedCore(self.tenant.internal, self.tenant.external))
+        self._move(SharedCore(self.tenant))
 
     def _move(self, core: SharedCore) -> None:
         if self._core is not None:
@@ -170,18 +178,22 @@ class Seat:
         self._core = core
 
 
+def _kind(tenant: Tenant) -> tuple[object, ...]:
+    return *((flash.base, flash.size) for flash in (tenant.internal, tenant.external)), tenant.loaded
+
+
 _cores: list[SharedCore] = []  # the last used one first
 
 
 def _core_for(tenant: Tenant) -> SharedCore:
-    for core in _cores:
+    for core in filter(lambda core: core.is_for(tenant), _cores):
         pages = core.other_pages(tenant.internal)
         if len(pages) <= APART:
             core.set_apart(pages)
             _cores.remove(core)
             break
     else:
-        core = SharedCore(tenant.internal, tenant.external)
+        core = SharedCore(tenant)
     _cores.insert(0, core)
     del _cores[KEPT:]
     return core
