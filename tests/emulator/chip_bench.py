@@ -8,7 +8,7 @@ from pathlib import Path
 
 from virtual_bench.board import link
 from virtual_bench.board.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
-from virtual_bench.emulator.chip import Chip, Outcome
+from virtual_bench.emulator.chip import Chip, FromRAM, Outcome
 from virtual_bench.emulator.chip_time import SECOND
 from virtual_bench.hardware.flash import Flash
 from virtual_bench.hardware.hardware import Hardware
@@ -91,6 +91,13 @@ class ChipBench:
 
     def reset(self) -> Chip:
         """Resets the chip. Raises Crash if no code can run at the reset vector."""
+        return self._started(None)
+
+    def started_in_ram(self, loaded: FromRAM) -> Chip:
+        """Starts what a probe has loaded into RAM. Raises Crash."""
+        return self._started(loaded)
+
+    def _started(self, loaded: FromRAM | None) -> Chip:
         self.chip = Chip(
             Hardware(
                 UID,
@@ -103,7 +110,8 @@ class ChipBench:
                 Profile(),
                 self.faults,
                 asyncio.Lock(),
-            )
+            ),
+            loaded,
         )
         return self.chip
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine's behaviour on which the emulator relies: a changed behaviour after an upgrade fails a test here."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,13 @@ class Accesses:
         self.seen: list[str] = []
         self.stops: list[str] = []
         self.cpu: CPU | None = None
+        self.stored: Callable[[int, int, int], bool] = lambda *_: False
 
-    def read(self, *_where: int) -> int:
+    def read_register(self, *_where: int) -> int:
         self._note("read")
         return 7
 
-    def write(self, _address: int, _width: int, value: int) -> None:
+    def write_register(self, _address: int, _width: int, value: int) -> None:
         self._note(f"write {value}")
 
     def _note(self, what: str) -> None:
@@ -47,7 +49,8 @@ def accesses() -> Accesses:
 def cpu(accesses: Accesses) -> CPU:
     cpu = CPU()
     cpu.map_memory(CODE, 0x20000)
-    cpu.map_registers(REGISTERS, 0x1000, accesses.read, accesses.write)
+    cpu.map_registers(REGISTERS, 0x1000)
+    cpu.surround(accesses)
     accesses.cpu = cpu
     return cpu
 
@@ -112,7 +115,9 @@ def test_a_handler_returns_to_where_it_came(cpu: CPU) -> None:
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_store_into_flash_is_announced_before_it_is_done(cpu: CPU, tmp_path: Path, *, allowed: bool) -> None:
+def test_a_store_into_flash_is_announced_before_it_is_done(
+    cpu: CPU, accesses: Accesses, tmp_path: Path, *, allowed: bool
+) -> None:
     """The hook runs before the store; if it refuses, the core crashes."""
     flash = Flash(tmp_path / "flash.bin", 0x08000000, 0x1000, 0x1000)
     stores: list[tuple[int, int, int]] = []
@@ -122,8 +127,9 @@ def test_a_store_into_flash_is_announced_before_it_is_done(cpu: CPU, tmp_path: P
         stores.append((store[0], store[1], store[2]))
         return allowed
 
-    cpu.map_flash(flash.base, flash.size, flash.address_in_process, executable=False)
-    cpu.on_store_to_flash(stored)
+    cpu.map_flash(flash.base, flash.size, executable=False).look_at(flash.descriptor)
+    accesses.stored = stored
+    cpu.surround(accesses)
     load(cpu, FLASH_TO_R0, STORE_R1_TO_R0)
     if allowed:
         cpu.run(2)

@@ -62,7 +62,7 @@ def _new_instructions(bench: ChipBench) -> set[int]:
     def executed(address: int) -> None:
         seen[now].add(address)
 
-    chip.cpu.trace(executed)
+    chip.trace(executed)
     bench.hear_frame()
     now = 1
     bench.ask(MAKE_CSR)

@@ -5,7 +5,8 @@ import asyncio
 from collections.abc import Callable
 
 from virtual_bench.emulator import running
-from virtual_bench.emulator.chip import RAM, Chip, FromRAM
+from virtual_bench.emulator.chip import Chip, FromRAM
+from virtual_bench.emulator.sharing import RAM
 from virtual_bench.hardware.hardware import Hardware
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The microcontroller from one reset to the next: core, memories and peripherals wired together, run a slice at a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,22 +19,14 @@ from virtual_bench.emulator.pka import PKA
 from virtual_bench.emulator.quadspi import QUADSPI
 from virtual_bench.emulator.rng import RNG
 from virtual_bench.emulator.semaphores import Semaphores
+from virtual_bench.emulator.sharing import RAM, UID_PAGE, Seat
 from virtual_bench.emulator.system_control import SystemControl
 from virtual_bench.emulator.timer import Timer
 from virtual_bench.emulator.usart import USART
 from virtual_bench.hardware.chip_faults import ChipFaults
 from virtual_bench.hardware.hardware import Hardware
 
-RAM = 0x20000000, 0x40000
-UID_PAGE, UID = 0x1FFF7000, 0x1FFF7590
-REGISTER_PAGES = {  # address of a page on the bus: its size
-    0x40000000: 0x1000,
-    0x40013000: 0x1000,
-    0x48000000: 0x2000,
-    0x58000000: 0x5000,
-    0xA0001000: 0x1000,
-    0xE000E000: 0x1000,
-}
+UID = 0x1FFF7590
 BLOCK = 10  # address bits within one peripheral
 TIMER_INTERRUPT, USART_INTERRUPT = 28, 36
 SLICE = 16_384  # instructions: a quarter of a millisecond, too short for the UART's FIFO to overflow
@@ -57,12 +50,13 @@ class FromRAM:
     vectors: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gated:
     """A peripheral and the bit that enables its clock."""
 
     base: int
-    peripheral: Peripheral
+    read: Callable[[int, int], int]
+    write: Callable[[int, int, int], None]
     gate: tuple[int, int] | None
 
 
@@ -74,31 +68,48 @@ class Chip:
     """One STM32WB55. It starts as after a reset, in flash or in RAM. Raises Crash if no code can run at its reset vector."""
 
     def __init__(self, hardware: Hardware, loaded: FromRAM | None = None) -> None:
-        self.cpu = CPU()
         self._hardware = hardware
+        self.internal, self.external = hardware.internal, hardware.external
+        self.window_is_open = False
+        self.loaded = loaded.content if loaded else None
         self.time = ChipTime()
         self.time.next_interrupt = self._next_taken_interrupt
-        self.time.interrupt = self.cpu.stop
+        self.time.interrupt = self._stop
         self._in_handler = False
         self._wire_peripherals()
-        self._map_memories()
+        self.stored = self.flash.stored
+        offset = UID - UID_PAGE[0]
+        uid_page = bytes(offset) + hardware.uid + bytes(UID_PAGE[1] - offset - len(hardware.uid))
+        self._seat = Seat(self, self.loaded or bytes(RAM[1]), uid_page)
+        self.cpu: CPU = self._seat.take()
         if loaded is None:
             vectors = hardware.internal.read(hardware.internal.base, 8)
         else:
-            self.cpu.write(RAM[0], loaded.content)
             vectors = self.cpu.read(loaded.vectors, 8)
         self.cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
 
     def ram(self) -> bytes:
         """The content of the SRAM."""
-        return self.cpu.read(*RAM)
+        return self._seat.take().read(*RAM)
+
+    def _stop(self) -> None:
+        self.cpu.stop()
+
+    def trace(self, executed: Callable[[int], None]) -> None:
+        """Calls this with the address of each instruction before the core executes it."""
+        self._seat.sit_alone()
+        self._seat.take().trace(executed)
 
     def run(self) -> Outcome:
         """Executes for a few milliseconds at most. If the chip then sleeps, `wakes_at` is its end. Raises Crash."""
+        self.cpu = self._seat.take()
         for _ in range(STEPS):
             self._take_interrupt()
             handled = self.cpu.run(SLICE)
             self.flash.settle_whole()
+            if self.flash.changed:
+                self._seat.own(self.flash.changed)
+                self.flash.changed.clear()
             if handled:
                 self.cpu.leave_exception()
                 self._in_handler = False
@@ -119,12 +130,9 @@ class Chip:
 
     def wakes_at(self) -> int:
         """The moment of the next enabled interrupt, if no byte arrives before."""
-        moments = [NEVER]
-        if self.system.enabled(TIMER_INTERRUPT):
-            moments.append(self.timer.interrupt_at())
-        if self.system.enabled(USART_INTERRUPT):
-            moments.append(self.usart.interrupt_at())
-        return min(moments)
+        timer = self.timer.interrupt_at() if self.system.enabled(TIMER_INTERRUPT) else NEVER
+        usart = self.usart.interrupt_at() if self.system.enabled(USART_INTERRUPT) else NEVER
+        return min(timer, usart)
 
     def _next_taken_interrupt(self) -> int:
         if self._in_handler or self.cpu.interrupts_masked:
@@ -144,20 +152,19 @@ class Chip:
             return
         timer = self.system.enabled(TIMER_INTERRUPT) and self.timer.interrupt_at() <= self.time.now
         number = TIMER_INTERRUPT if timer else USART_INTERRUPT
-        handler = int.from_bytes(self.cpu.read(self.system.vector(number), 4), "little")
-        self.cpu.enter_exception(16 + number, handler)
+        self.cpu.enter_exception(16 + number, self.cpu.word(self.system.vector(number)))
         self._in_handler = True
 
     def _wire_peripherals(self) -> None:
         hardware, time, profile = self._hardware, self.time, self._hardware.profile
-        faults = _Spoiled(hardware.faults, self.cpu)
+        faults = _Spoiled(hardware.faults, self)
         self.clocks = Clocks()
         self.system = SystemControl()
         self.timer = Timer(time, self.clocks)
         port_b = Pins()
         self.usart = USART(time, self.clocks, port_b, profile.uart_bytes * 10)
         self.flash = FlashController(time, hardware.internal, faults, profile)
-        coprocessor = Coprocessor(self.cpu, hardware.secure_storage, stack_runs=hardware.radio.stack_runs)
+        coprocessor = Coprocessor(_Memory(self), hardware.secure_storage, stack_runs=hardware.radio.stack_runs)
         mailbox = Mailbox(time, coprocessor, profile.p256_operation)
         quadspi = QUADSPI(time, NORFlash(time, hardware.external, faults, profile), self._show_window)
         self._blocks: dict[int, Gated] = {}
@@ -180,8 +187,8 @@ class Chip:
     def _place(
         self, base: int, peripheral: Peripheral, gate: tuple[int, int] | None = None, *, blocks: int = 1
     ) -> None:
-        for number in range(blocks):
-            self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral, gate)
+        gated = Gated(base, peripheral.read, peripheral.write, gate)
+        self._blocks.update(dict.fromkeys(range(base >> BLOCK, (base >> BLOCK) + blocks), gated))
 
     def _feed(self) -> None:
         """The peripheral at this address. Without its clock it reads as zeros and ignores writes."""
@@ -191,43 +198,47 @@ class Chip:
             if block.gate is None or self.clocks.feeds(*block.gate)
         }
 
-    def _map_memories(self) -> None:
-        cpu, internal, external = self.cpu, self._hardware.internal, self._hardware.external
-        cpu.map_flash(internal.base, internal.size, internal.address_in_process, executable=True)
-        cpu.map_flash(external.base, external.size, external.address_in_process, executable=False)
-        self._show_window(visible=False)
-        cpu.on_store_to_flash(self.flash.stored)
-        cpu.map_memory(*RAM)
-        cpu.map_memory(UID_PAGE, 0x1000)
-        cpu.write(UID, self._hardware.uid)
-        for address, size in REGISTER_PAGES.items():
-            cpu.map_registers(address, size, self._read_register, self._write_register)
-
     def _show_window(self, *, visible: bool) -> None:
-        self.cpu.show(self._hardware.external.base, self._hardware.external.size, visible=visible)
+        self.window_is_open = visible
+        self.cpu.show(self.external.base, self.external.size, visible=visible)
 
-    def _read_register(self, address: int, width: int) -> int:
-        block = self._fed.get(address >> BLOCK)
-        if block is not None:
-            return block.peripheral.read(address - block.base, width)
+    def read_register(self, address: int, width: int) -> int:
+        """A read of the core on the bus."""
+        fed = self._fed.get(address >> BLOCK)
+        if fed is not None:
+            return fed.read(address - fed.base, width)
         if address >> BLOCK not in self._blocks:
             self.cpu.refuse(Crash(f"a read at 0x{address:08X}, where no peripheral is"))
         return 0
 
-    def _write_register(self, address: int, width: int, value: int) -> None:
-        block = self._fed.get(address >> BLOCK)
-        if block is not None:
-            block.peripheral.write(address - block.base, width, value)
+    def write_register(self, address: int, width: int, value: int) -> None:
+        """A write of the core on the bus."""
+        fed = self._fed.get(address >> BLOCK)
+        if fed is not None:
+            fed.write(address - fed.base, width, value)
         elif address >> BLOCK not in self._blocks:
             self.cpu.refuse(Crash(f"a write at 0x{address:08X}, where no peripheral is"))
+
+
+class _Memory:
+    """The chip's memory, for the coprocessor."""
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+
+    def read(self, address: int, size: int) -> bytes:
+        return self._chip.cpu.read(address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        self._chip.cpu.write(address, data)
 
 
 class _Spoiled:
     """The chip's faults; a power cut stops the core, too."""
 
-    def __init__(self, faults: ChipFaults, cpu: CPU) -> None:
+    def __init__(self, faults: ChipFaults, chip: Chip) -> None:
         self._faults = faults
-        self.cpu = cpu
+        self._chip = chip
         self.random_fails = faults.random_fails
         self.accelerator_fails = faults.accelerator_fails
         self.external_write_fails = faults.external_write_fails
@@ -235,5 +246,5 @@ class _Spoiled:
     def power_goes(self) -> bool:
         goes = self._faults.power_goes()
         if goes:
-            self.cpu.refuse(PowerLost("the power went"))
+            self._chip.cpu.refuse(PowerLost("the power went"))
         return goes

@@ -21,6 +21,11 @@ class Clocks(Peripheral):
         super().__init__({CR: 0x61, PLLCFGR: 0x22040100, AHB3ENR: 0x02080000})
         self.gates_changed: Callable[[], None] = lambda: None
         self.frequency = MSI  # of the core and the buses, whose prescalers are not modelled
+        self._followers: list[Callable[[], None]] = []
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Calls this after each change of the frequency."""
+        self._followers.append(changed)
 
     def read(self, offset: int, width: int) -> int:
         value = super().read(offset, width)
@@ -38,6 +43,8 @@ class Clocks(Peripheral):
         super().write(offset, width, value)
         if offset in {CFGR, PLLCFGR}:
             self.frequency = (MSI, HSI, HSE, self._pll())[self.registers.get(CFGR, 0) & 3]
+            for changed in self._followers:
+                changed()
         elif AHB2ENR <= offset <= APB2ENR:
             self.gates_changed()
 

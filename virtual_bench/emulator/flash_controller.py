@@ -27,6 +27,7 @@ class FlashController(Peripheral):
         self._done_at = 0
         self._errors = 0
         self._stored: dict[int, tuple[bytes, bytes]] = {}  # address: the old bytes, the stored bytes
+        self.changed: set[int] = set()  # addresses of pages that were stored to or erased; whoever looks empties it
 
     def read(self, offset: int, width: int) -> int:
         self.settle()
@@ -53,6 +54,7 @@ class FlashController(Peripheral):
         if not self._flash.holds(address, width):
             return False
         before, _ = self._stored.get(address, (self._flash.read(address, width), b""))
+        self.changed.add(address - address % self._flash.page)
         self._stored[address] = before, value.to_bytes(width, "little")
         return True
 
@@ -74,7 +76,7 @@ class FlashController(Peripheral):
 
     def settle_whole(self) -> None:
         """Programs what is stored, unless one word of a double word is yet to come: a slice of instructions may end between the two."""
-        if all(address ^ WORD in self._stored for address in self._stored):
+        if self._stored and all(address ^ WORD in self._stored for address in self._stored):
             self.settle()
 
     def _program(self, address: int, data: bytes) -> None:
@@ -94,6 +96,7 @@ class FlashController(Peripheral):
         if not self._flash.holds(address):
             self._errors |= SEQUENCE_ERROR
             return
+        self.changed.add(address)
         if self._faults.power_goes():
             self._flash.program(address, bytes(self._flash.page // 2))
         else:

@@ -4,8 +4,9 @@
 The layout is that of ST's stm32wb55xx.h. No operand has a default, so a port that misplaces one gets nonsense, as on silicon.
 """
 
+from virtual_bench.emulator import p256
 from virtual_bench.emulator.chip_time import ChipTime
-from virtual_bench.emulator.curve import Curve
+from virtual_bench.emulator.curve import Curve, Point
 from virtual_bench.emulator.peripheral import Peripheral
 from virtual_bench.hardware.chip_faults import ChipFaults
 
@@ -71,14 +72,14 @@ class PKA(Peripheral):
 
     def _multiply(self) -> None:
         curve = self._curve(sign=0x408, a=0x40C, p=0x460, bits=0x404)
-        product = curve.multiply(self._number(0x508, 0x400), (self._number(0x55C, 0x404), self._number(0x5B0, 0x404)))
+        product = _multiple(curve, self._number(0x508, 0x400), (self._number(0x55C, 0x404), self._number(0x5B0, 0x404)))
         for offset, coordinate in zip((0x55C, 0x5B0), product or (0, 0), strict=True):
             self._put(offset, coordinate, 0x404)
 
     def _sign(self) -> None:
         curve = self._curve(sign=0x408, a=0x40C, p=0x460, bits=0x404)
         n, k = self._number(0xE94, 0x400), self._number(0x508, 0x400)
-        point = curve.multiply(k, (self._number(0x55C, 0x404), self._number(0x5B0, 0x404)))
+        point = _multiple(curve, k, (self._number(0x55C, 0x404), self._number(0x5B0, 0x404)))
         r = point[0] % n if point else 0
         s = pow(k, -1, n) * (self._number(0xDE8, 0x400) + r * self._number(0xE3C, 0x400)) % n
         self._put(0x700, r, 0x400)
@@ -88,15 +89,16 @@ class PKA(Peripheral):
     def _verify(self) -> None:
         curve = self._curve(sign=0x45C, a=0x460, p=0x4B8, bits=0x4B4)
         n, r, s = (self._number(offset, 0x404) for offset in (0xD5C, 0x1098, 0xA44))
-        valid = 0 < r < n and 0 < s < n
+        valid: bool | None = 0 < r < n and 0 < s < n
         if valid:
-            w = pow(s, -1, n)
+            number = self._number(0xFE8, 0x404)
             generator = (self._number(0x5E8, 0x4B4), self._number(0x63C, 0x4B4))
             public = (self._number(0xF40, 0x4B4), self._number(0xF94, 0x4B4))
-            point = curve.sum_of(
-                curve.multiply(self._number(0xFE8, 0x404) * w % n, generator), curve.multiply(r * w % n, public)
-            )
-            valid = point is not None and point[0] % n == r
+            valid = p256.verified(curve, generator, n, public, (r, s), number)
+            if valid is None:
+                w = pow(s, -1, n)
+                point = curve.sum_of(curve.multiply(number * w % n, generator), curve.multiply(r * w % n, public))
+                valid = point is not None and point[0] % n == r
         self._memory[0x5B0 : 0x5B0 + WORD] = (0 if valid else 1).to_bytes(WORD, "little")
 
     def _curve(self, *, sign: int, a: int, p: int, bits: int) -> Curve:
@@ -116,3 +118,8 @@ class PKA(Peripheral):
     def _put(self, offset: int, number: int, bits: int) -> None:
         size = WORD * -(-min(self._word(bits), 640) // 32)
         self._memory[offset : offset + size] = number.to_bytes(size, "little")
+
+
+def _multiple(curve: Curve, k: int, point: Point) -> Point | None:
+    """k times the point; None at infinity."""
+    return p256.multiple(curve, k, point) or curve.multiply(k, point)

@@ -44,13 +44,14 @@ class QUADSPI(Peripheral):
         return super().read(offset, width)
 
     def write(self, offset: int, width: int, value: int) -> None:
+        if offset == DR:
+            self._take(value.to_bytes(width, "little"))
+            return
         if offset == CR and value & ABORT:
             self._abort()
             value &= ~ABORT
         if offset == FCR:
             self._flags &= ~value
-        elif offset == DR:
-            self._take(value.to_bytes(width, "little"))
         elif offset not in {CCR, AR} or not self._is_busy:
             super().write(offset, width, value)
             if (offset == CCR and (not self._has_address or self._mode == MAPPED)) or (
@@ -121,9 +122,11 @@ class QUADSPI(Peripheral):
         self._flags |= COMPLETE
 
     def _state(self) -> int:
+        if self._wanted:
+            return self._flags | FIFO | BUSY
         if self._polling:
             self._poll()
-        ready = FIFO if self._wanted or self._answer else 0
+        ready = FIFO if self._answer else 0
         return self._flags | ready | (BUSY if self._is_busy else 0)
 
     def _poll(self) -> None:

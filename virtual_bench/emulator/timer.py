@@ -21,10 +21,14 @@ class Timer(Peripheral):
         self._began = 0  # when the count was zero
         self._match = NEVER  # when the count next equals the compare register
         self._flags = 0
+        self._rate = 1  # counts per second
+        self._running = False
+        clocks.follow(self._know_rate)
+        self._know_rate()
 
     def read(self, offset: int, width: int) -> int:
-        if offset == CNT:
-            return self._count % WRAP
+        if offset == CNT:  # a firmware that waits reads little else
+            return (self._time.now - self._began) * self._rate // SECOND % WRAP if self._running else 0
         if offset == SR:
             self._notice_match()
             return self._flags
@@ -37,8 +41,10 @@ class Timer(Peripheral):
             return
         running = self._running
         super().write(offset, width, value)
+        self._running = bool(self.registers.get(CR1, 0) & ENABLED)
         if offset == EGR and value & UPDATE:
             self._prescaler = self.registers.get(PSC, 0)
+            self._know_rate()
             self._flags |= UPDATE
             self._began = self._time.now
         elif offset == CNT:
@@ -54,14 +60,8 @@ class Timer(Peripheral):
         self._notice_match()
         return 0 if self._flags & COMPARE else self._match
 
-    @property
-    def _running(self) -> bool:
-        return bool(self.registers.get(CR1, 0) & ENABLED)
-
-    @property
-    def _rate(self) -> int:
-        """Counts per second."""
-        return max(self._clocks.frequency // (self._prescaler + 1), 1)
+    def _know_rate(self) -> None:
+        self._rate = max(self._clocks.frequency // (self._prescaler + 1), 1)
 
     @property
     def _count(self) -> int:

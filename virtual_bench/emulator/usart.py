@@ -37,6 +37,10 @@ class USART(Peripheral):
         self._flags = 0
         self._sent = bytearray()
         self._quiet = 0  # when the last byte has left
+        self._due = NEVER  # when the next byte arrives, or the line falls idle
+        self._know_settings()
+        clocks.follow(self._know_settings)
+        pins.changed = self._know_settings
 
     def arrive(self, data: bytes) -> None:
         """Takes bytes from the other end; their transmission begins now, or after its earlier bytes."""
@@ -47,6 +51,7 @@ class USART(Peripheral):
                 self._next_arrival = max(self._next_arrival, self._falls_idle)
         self._coming += data
         self._falls_idle = NEVER if self._coming else self._falls_idle
+        self._due = self._next_arrival if self._coming else self._falls_idle
 
     def take_sent(self) -> bytes:
         """The bytes that have left since the last call."""
@@ -73,7 +78,8 @@ class USART(Peripheral):
         return self._filled_at(min(self._depth, len(self._fifo) + len(self._coming)))
 
     def read(self, offset: int, width: int) -> int:
-        self._receive()
+        if self._due <= self._time.now:
+            self._receive()
         if offset == ISR:
             return self._state()
         if offset == RDR:
@@ -81,33 +87,35 @@ class USART(Peripheral):
         return super().read(offset, width)
 
     def write(self, offset: int, width: int, value: int) -> None:
-        self._receive()
+        if self._due <= self._time.now:
+            self._receive()
         if offset == ICR:
             self._flags &= ~value
         elif offset == TDR:
             self._send(value & 0xFF)
         else:
             super().write(offset, width, value)
+            self._know_settings()
 
     def _state(self) -> int:
         now = self._time.now
         state = self._flags | (RECEIVED if self._fifo else 0) | (SENT if self._quiet <= now else 0)
-        if self._quiet - self._depth * self._byte_time <= now:
+        if self._quiet - self._full_time <= now:
             return state | ROOM
         self._time.await_moment(self._quiet)  # all of the room, since a check for every single byte is expensive
         return state
 
     def _send(self, byte: int) -> None:
-        if not self._is_on(SENDING) or not self._pins.serves(TX_PIN, ON_PINS):
+        if not self._sends:
             return
         self._quiet = max(self._quiet, self._time.now) + self._byte_time
         self._sent.append(byte if self._in_step else 0xFF)
 
     def _receive(self) -> None:
         """Moves the bytes that have arrived by now into the FIFO."""
-        if not self._coming and self._falls_idle == NEVER:
-            return
         now = self._time.now
+        if self._due > now:
+            return
         while self._coming and self._next_arrival <= now:
             self._put(self._coming.popleft())
             self._next_arrival += self._byte_time
@@ -116,9 +124,10 @@ class USART(Peripheral):
         if self._falls_idle <= now:
             self._falls_idle = NEVER
             self._flags |= IDLE
+        self._due = self._next_arrival if self._coming else self._falls_idle
 
     def _put(self, byte: int) -> None:
-        if not self._is_on(RECEIVING) or not self._pins.serves(RX_PIN, ON_PINS):
+        if not self._receives:
             return
         if len(self._fifo) >= self._depth:
             self._flags |= OVERRUN
@@ -137,15 +146,12 @@ class USART(Peripheral):
     def _idle_at(self) -> int:
         return self._next_arrival + len(self._coming) * self._byte_time if self._coming else self._falls_idle
 
-    def _is_on(self, part: int) -> bool:
-        return self.registers.get(CR1, 0) & (ENABLED | part) == ENABLED | part
-
-    @property
-    def _depth(self) -> int:
-        return 8 if self.registers.get(CR1, 0) & FIFO_ENABLED else 1
-
-    @property
-    def _in_step(self) -> bool:
-        """Whether the baud rate is close enough for the other end to receive."""
-        divider = self.registers.get(BRR, 0)
-        return bool(divider) and abs(self._clocks.frequency / divider / self._baud_rate - 1) < TOLERANCE
+    def _know_settings(self) -> None:
+        """Recomputes what follows from registers, pins and clock, which change seldom."""
+        control, divider = self.registers.get(CR1, 0), self.registers.get(BRR, 0)
+        self._depth = 8 if control & FIFO_ENABLED else 1
+        self._full_time = self._depth * self._byte_time  # in which a full FIFO is sent
+        self._sends = control & (ENABLED | SENDING) == ENABLED | SENDING and self._pins.serves(TX_PIN, ON_PINS)
+        self._receives = control & (ENABLED | RECEIVING) == ENABLED | RECEIVING and self._pins.serves(RX_PIN, ON_PINS)
+        # Whether the baud rate is close enough for the other end to receive.
+        self._in_step = bool(divider) and abs(self._clocks.frequency / divider / self._baud_rate - 1) < TOLERANCE

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flash memory in a file: an erase sets whole pages to FF, and a program operation can only clear bits."""
 
-import ctypes
 import mmap
 from pathlib import Path
 
@@ -18,8 +17,10 @@ class Flash:
         self.page = page
         if not path.exists():
             path.write_bytes(ERASED * size)
-        with path.open("r+b") as file:
-            self._cells = mmap.mmap(file.fileno(), size)
+        self._file = path.open("r+b", buffering=0)
+        self._cells = mmap.mmap(self._file.fileno(), size)
+        self._erased = ERASED * page
+        self.changes = 0  # how often its content has changed, or may have
 
     def holds(self, address: int, size: int = 1) -> bool:
         """Whether the whole range lies in this memory."""
@@ -36,10 +37,14 @@ class Flash:
 
     def erase(self, address: int, size: int) -> None:
         """Erases every page that the range touches."""
-        pages = self.pages(address, size)
-        self._cells[pages.start * self.page : pages.stop * self.page] = ERASED * (len(pages) * self.page)
+        for page in self.pages(address, size):
+            cells = slice(page * self.page, (page + 1) * self.page)
+            if self._cells[cells] != self._erased:  # reading a file's pages costs less than writing them
+                self.changes += 1
+                self._cells[cells] = self._erased
 
     def program(self, address: int, data: bytes) -> None:
+        self.changes += 1
         start = address - self.base
         was = self._cells[start : start + len(data)]
         if was != ERASED * len(data):
@@ -58,8 +63,10 @@ class Flash:
 
         Returns whether it refused one.
         """
-        if self.read(address, len(data)) == ERASED * len(data) and address % DOUBLE_WORD == 0:
-            self.program(address, data)
+        start = address - self.base
+        if address % DOUBLE_WORD == 0 and self._cells[start : start + len(data)] == ERASED * len(data):
+            self.changes += 1
+            self._cells[start : start + len(data)] = data
             return False
         before = address % DOUBLE_WORD
         filled = ERASED * before + data
@@ -74,18 +81,21 @@ class Flash:
         return refused
 
     def restore(self, address: int, data: bytes) -> None:
-        """Undoes a store that bypassed `program` through `address_in_process`."""
+        """Undoes a store that bypassed `program`, of a core that looks at the file."""
+        self.changes += 1
         start = address - self.base
         self._cells[start : start + len(data)] = data
 
     @property
-    def address_in_process(self) -> int:
-        """The first cell's address in this process's memory, for an emulated core; valid until the flash is closed."""
-        return ctypes.addressof(ctypes.c_char.from_buffer(self._cells))
+    def descriptor(self) -> int:
+        """Of the file, for an emulated core that looks at it; valid until the flash is closed."""
+        return self._file.fileno()
 
     def flip(self, address: int) -> None:
         """Damages one cell: flips its lowest bit."""
+        self.changes += 1
         self._cells[address - self.base] ^= 1
 
     def close(self) -> None:
         self._cells.close()
+        self._file.close()

@@ -32,7 +32,8 @@ class Hub:
         self._bench = bench
         self._dev = bench.directory / "dev"
         self._boards: dict[int, Board] = {}
-        self._linked: dict[Path, str] = {}
+        self._links: dict[Board, dict[str, str]] = {}  # of each announced board: paths and targets, as below
+        self._linked: dict[str, str] = {}  # what is in DIR/dev
         self._sysfs = Sysfs(bench.directory / "sys")
         self._shown: dict[Board, Shown] = {}
         self._pluggings = count()
@@ -62,7 +63,7 @@ class Hub:
     def plugged(self) -> Iterator[tuple[int, Board]]:
         """Port and board, in the order of their serial ports."""
         found = [(port, board) for port, board in self._boards.items() if board.plugged]
-        yield from sorted(found, key=lambda entry: int(entry[1].tty.removeprefix("ttyACM")))
+        yield from sorted(found, key=lambda entry: (len(entry[1].tty), entry[1].tty))
 
     def on_probe(self, serial_number: str | None, index: int = 0) -> Board | None:
         """The plugged board whose probe has this serial number or this index in the listing."""
@@ -92,6 +93,8 @@ class Hub:
         board.plug(next(name for number in count() if (name := f"ttyACM{number}") not in taken))
         self._shown[board] = Shown(port, board.tty, board.probe, next(self._pluggings))
         self._sysfs.add(self._shown[board])
+        if board.serial_port is not None:
+            self._links[board] = self._links_of(port, board, board.serial_port.path)
         self._link()
         self._hold(board)
         self._bench.journal.write("plugged", **self._described(port, board))
@@ -140,38 +143,38 @@ class Hub:
 
     def _link(self) -> None:
         """Updates the links in DIR/dev to those of the plugged boards."""
-        wanted: dict[Path, str] = {}
-        for port, board in self.plugged():
-            if board.announced and board.serial_port is not None:
-                wanted |= self._links(port, board, board.serial_port.path)
-        for link in reversed([link for link in self._linked if link not in wanted]):
-            link.unlink()
-            if link.parent != self._dev and not any(link.parent.iterdir()):
-                link.parent.rmdir()
-        if self.serial_dir.exists() and not any(self.serial_dir.iterdir()):
+        wanted: dict[str, str] = {}
+        for _, board in self.plugged():
+            wanted |= self._links.get(board, {})
+        for gone in reversed([Path(link) for link in self._linked if link not in wanted]):
+            gone.unlink()
+            if gone.parent != self._dev and not any(gone.parent.iterdir()):
+                gone.parent.rmdir()
+        if self._linked and not wanted:
             self.serial_dir.rmdir()
-        for link, target in wanted.items():
-            if self._linked.get(link) != target:
+        for new, target in wanted.items():
+            if self._linked.get(new) != target:
+                link = Path(new)
                 link.parent.mkdir(parents=True, exist_ok=True)
                 unnamed = self._dev / f".{link.name}"  # in a folder that nobody watches for boards
                 unnamed.symlink_to(target)
                 unnamed.rename(link)
         self._linked = wanted
 
-    def _links(self, port: int, board: Board, device: str) -> dict[Path, str]:
+    def _links_of(self, port: int, board: Board, device: str) -> dict[str, str]:
         """The links of a board and their targets, in the order of creation; by-id comes before by-path."""
         profile = self._bench.profile
         duplicate = board.faults.lasting("duplicate_serial")
         product = OTHER_PRODUCT if duplicate and duplicate.text("product") == "other" else profile.probe_product
         words = ["usb-STMicroelectronics", *product.split(), *filter(None, [board.probe])]
         links = {
-            self._dev / board.tty: device,
-            self.serial_dir / "by-id" / f"{'_'.join(words)}-if02": f"../../{board.tty}",
-            self.serial_dir / "by-path" / f"{self.path(port)}:{INTERFACE}": f"../../{board.tty}",
+            f"{self._dev}/{board.tty}": device,
+            f"{self.serial_dir}/by-id/{'_'.join(words)}-if02": f"../../{board.tty}",
+            f"{self.serial_dir}/by-path/{self.path(port)}:{INTERFACE}": f"../../{board.tty}",
         }
         if board.faults.lasting("two_paths"):
             with_revision = self.path(port).replace("-usb-", "-usbv2-")
-            links[self.serial_dir / "by-path" / f"{with_revision}:{INTERFACE}"] = f"../../{board.tty}"
+            links[f"{self.serial_dir}/by-path/{with_revision}:{INTERFACE}"] = f"../../{board.tty}"
         return links
 
     def _hold(self, board: Board) -> None:
@@ -232,5 +235,6 @@ class Hub:
         board.announced = False
         if (shown := self._shown.pop(board, None)) is not None:
             self._sysfs.remove(shown)
+        self._links.pop(board, None)
         self._link()
         board.lose_tty()

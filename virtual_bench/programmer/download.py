@@ -81,8 +81,7 @@ class Download:
         step = -(-size // (STEPS * DOUBLE_WORD)) * DOUBLE_WORD
         for start in range(0, size, step):
             part = self._content[start : start + step]
-            await process.transfer(len(part), profile.swd_write)
-            await process.pause(program * len(part) / size)
+            await process.transfer(len(part), profile.swd_write, then=program * len(part) / size)
             if reached and not self._pretended:
                 self._store(flash, address + start, part)
             process.show_progress((start + len(part)) / size)

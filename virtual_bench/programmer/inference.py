@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Infers the phase of the station's procedure from a command line and its board."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from virtual_bench.board.board import Board
@@ -81,12 +82,24 @@ def _phase_of_application(path: Path, board: Board) -> Phase:
 
     Without them, a board without a DAC needs the provisioning firmware.
     """
-    try:
-        image = path.read_bytes()
-    except OSError:  # the programmer itself will report the error
-        image = b""
-    if PROVISIONERS_WORD in image:
+    words = _words_of(path)
+    if PROVISIONERS_WORD in words:
         return Phase.FLASH_PROVISIONER
-    if PRODUCTS_WORD in image or board.provisioned:
+    if PRODUCTS_WORD in words or board.provisioned:
         return Phase.FLASH_OPERATIONAL
     return Phase.FLASH_PROVISIONER
+
+
+def _words_of(path: Path) -> tuple[bytes, ...]:
+    try:
+        file = path.stat()
+        return _words_in(path, file.st_ino, file.st_size, file.st_mtime_ns)
+    except OSError:  # the programmer itself will report the error
+        return ()
+
+
+@lru_cache
+def _words_in(path: Path, *_version: int) -> tuple[bytes, ...]:
+    """Which of the two texts are in this version of a file: a line writes the same few files to all its boards."""
+    image = path.read_bytes()
+    return tuple(word for word in (PROVISIONERS_WORD, PRODUCTS_WORD) if word in image)

@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,12 +43,15 @@ class Process:
         self._due = bench.clock.now()
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
+        self._pause: asyncio.Future[None] | None = None
 
     def stop(self, how: Stop) -> None:
         """Ends the process at its present or next pause, unless it ignores this signal."""
         if how not in self.deaf_to:
             self._stop = self._stop or how
             self._stopped.set()
+            if self._pause is not None:
+                _end(self._pause)
 
     def say(self, text: str, end: str = "\n") -> None:
         """Prints, and flushes at once as the tool does."""
@@ -81,22 +84,30 @@ class Process:
         """Waits, counting from the moment when the last pause should have ended. Raises Stopped."""
         self.modelled += seconds
         self._due += self.bench.clock.scaled(seconds)
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._due):
-                await self.hang()
-        if self._stop is not None:  # stopped in the turn of the loop in which the pause ended
+        if self._stop is None:
+            loop = asyncio.get_running_loop()
+            self._pause = (
+                loop.create_future()
+            )  # a board has some sixty pauses, and asyncio.timeout costs several times this
+            alarm = loop.call_at(self._due, _end, self._pause)
+            try:
+                await self._pause
+            finally:
+                alarm.cancel()
+        if self._stop is not None:  # also in the turn of the loop in which the pause ended
             raise Stopped(self._stop)
 
     def using_usb(self, rate: float) -> AbstractContextManager[None]:
         """Counts the process among the USB's transfers, at this rate, for the block."""
         return nullcontext() if self.translator is None else self.translator.used(rate)
 
-    async def transfer(self, size: int, rate: float) -> None:
-        """Moves bytes between host and probe, at this rate if the hub lets it. Raises Stopped."""
+    async def transfer(self, size: int, rate: float, then: float = 0.0) -> None:
+        """Moves bytes between host and probe, at this rate if the hub lets it, and waits on. Raises Stopped."""
         if self.translator is None:
-            await self.pause(size / rate)
+            await self.pause(size / rate + then)
         else:
             await self.translator.carry(size, rate, self.pause)
+            await self.pause(then)
 
     async def hang_as(self, fault: Fault) -> None:
         """Hangs, and ignores the signals that the fault names. Raises Stopped."""
@@ -107,3 +118,8 @@ class Process:
         """Does nothing until it is stopped. Raises Stopped."""
         await self._stopped.wait()
         raise Stopped(self._stop or KILLED)
+
+
+def _end(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

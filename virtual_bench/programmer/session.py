@@ -30,6 +30,7 @@ class Session:
         self._hub = hub
         self._process = process
         self._argv = argv
+        self._line: CommandLine | None = None  # unless it has an error, which is printed at its place in the run
         self._board: Board | None = None
         self._phase: Phase | None = None
 
@@ -68,7 +69,7 @@ class Session:
         process.say(output.banner(process.bench.version), end="")
         status = 0
         try:
-            await self._perform(parse(self._argv))
+            await self._perform(self._line or parse(self._argv))
             if self._board is not None and self._board.faults.due("failed_but_done"):
                 status = 1
         except NothingDone:
@@ -81,8 +82,9 @@ class Session:
 
     def _know_durations(self) -> None:
         """Selects the durations of this board for this run."""
-        with suppress(UsageError):  # the error is printed at its place in the run
-            connect = parse(self._argv).connect
+        with suppress(UsageError):
+            self._line = parse(self._argv)
+            connect = self._line.connect
             board = self._hub.on_probe(connect.probe, connect.index) if connect else None
             if board is not None:
                 board.runs += 1

@@ -97,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._request = b""
         self._process: Process | None = None
         self._transport: asyncio.WriteTransport | None = None
+        self._unsent: list[bytes] = []
 
     # A stream socket always has a WriteTransport; isinstance cannot check it, since uvloop's are not subclasses.
     def connection_made(self, transport: asyncio.WriteTransport) -> None:  # type: ignore[override]
@@ -121,7 +122,14 @@ class Connection(asyncio.Protocol):
             self._process.stop(KILLED)
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:  # otherwise the stand-in is gone
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._unsent.append(data)
+
+    def _send(self) -> None:
+        """Sends at once what was written at the same moment: the stand-in wakes up for each piece."""
+        data, self._unsent = b"".join(self._unsent), []
+        if data and self._transport is not None:  # otherwise the stand-in is gone
             self._transport.write(data)
 
     def _start(self, words: list[str]) -> None:
@@ -132,5 +140,6 @@ class Connection(asyncio.Protocol):
     async def _serve(self, process: Process, argv: list[str]) -> None:
         status = await Session(self._hub, process, argv).run()
         self._write(END + bytes([status]))
+        self._send()
         if self._transport is not None:
             self._transport.close()
