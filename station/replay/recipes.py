@@ -9,10 +9,12 @@ from station.domain.coprocessor import Version, WirelessStack
 from station.domain.identity import Lot
 from station.domain.product import (
     CommonName,
+    Erase,
     Flashable,
     Image,
     KeyStorage,
     Lock,
+    Plan,
     Strings,
     Trust,
     TrustAnchors,
@@ -57,6 +59,8 @@ def recipe_entry(recipe: Recipe) -> dict[str, object]:
         "operational": _image(recipe.operational_image),
         "operational_answers": sorted(recipe.operational_answers),
         "verify": recipe.verify,
+        "erase": recipe.erase,
+        "plan": recipe.plan,
         "lock": None if lock is None else dict(lock.option_bytes),
         "strings": recipe.strings,
         "passcode_in_flash": recipe.passcode_in_flash,
@@ -115,6 +119,8 @@ def _recipe(entry: Values) -> Recipe:
         operational_image=_flashable(Image, entry["operational"]),
         operational_answers=frozenset(map(str, _list(entry["operational_answers"]))),
         verify=Verify(str(entry["verify"])),
+        erase=Erase(str(entry.get("erase", Erase.ALWAYS))),  # entries of earlier versions have neither
+        plan=Plan(str(entry.get("plan", Plan.FLASH))),
         certification=OwnPKI(
             TrustAnchors(bytes_of(own["pai"]), bytes_of(own["paa"])),
             commissioner,

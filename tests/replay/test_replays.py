@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system import recordings
 from station.adapters.system.transcripts import RECORDING, place_of
 from station.config import line as configuration
+from station.domain.product import Erase, Plan, Strings, Verify
 from station.factory_data.flat_tlv import SECRET, Tag, decode
 from station.recipe.files import line_recipe
 from station.recipe.recipe import Recipe
 from station.replay import cases
 from station.replay.entries import EntryInvalid
+from station.replay.recipes import recipe_entry, recipe_of
 from station.replay.replay import Replay, replay
 from tests.builders.commands import station
 from tests.builders.line import station_command
@@ -102,6 +105,28 @@ def test_a_board_that_is_pulled_goes_the_same_way_whatever_was_told_last(run: De
         at = {"at": entries[count - 1]["at"]}
         played = replay([*entries[:count], at | {"kind": "cancelled"}, at | REMOVED], recipe)
         assert played.same, (entries[count - 1], played)
+
+
+def test_a_recording_keeps_the_whole_recipe(recipe: Recipe) -> None:
+    """Of the images only their size and digest, of a declaration's product its numbers."""
+    other = replace(
+        recipe,
+        plan=Plan.RAM,
+        erase=Erase.AS_NEEDED,
+        verify=Verify.FULL,
+        strings=Strings.TERMINATED,
+        passcode_in_flash=False,
+    )
+    kept = recipe_of(json.loads(json.dumps(recipe_entry(other))))
+    told = {field.name for field in fields(Recipe)} - {
+        "provisioning_image",
+        "operational_image",
+        "certification",
+        "label",
+    }
+    assert {name: getattr(kept, name) for name in told} == {name: getattr(other, name) for name in told}
+    old = {key: value for key, value in recipe_entry(other).items() if key not in {"plan", "erase"}}
+    assert (recipe_of(old).plan, recipe_of(old).erase) == (Plan.FLASH, Erase.ALWAYS)
 
 
 def test_a_port_that_is_lost_takes_no_more_bytes(run: Demonstration, recipe: Recipe) -> None:
