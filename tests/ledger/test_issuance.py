@@ -198,6 +198,19 @@ async def test_a_units_serial_number_is_never_given_out_for_revocation(
     assert "1 are left out" in told.err
 
 
+async def test_a_certificate_for_another_key_is_not_given_out_for_revocation_by_itself(
+    ledger: Ledger, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A PKI that answers for many at once sends those of other lines along, and revoking them would revoke their units'."""
+    unit, foreign = credentials(0xAB), credentials(0xCD)
+    await ledger.submitted(unit.key, b"CSR", UID)
+    await ledger.record_issued(unit.key, unit, [foreign.dac])
+    pki.export_revocations(ledger=path)
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["serial_number,key_sha256,kind,uid,since,reason"]
+    assert "1 for other keys are left out" in told.err
+
+
 async def test_a_pending_request_is_no_orphan_and_one_request(ledger: Ledger, path: Path) -> None:
     """Asked about again it counts as unanswered until its answer comes, since the PKI may have decided."""
     due = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)

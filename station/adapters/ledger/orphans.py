@@ -50,6 +50,8 @@ class Orphan:
     """The certificate that the key's unit has."""
     reason: str | None
     also_live: bool = False
+    is_foreign: bool = False
+    """A certificate for a key that this ledger does not know: it may be a unit's of another line."""
     """Whether a unit has a certificate with the same serial number, which a PKI that repeats numbers has made: revoking
     this one would revoke that unit's."""
 
@@ -93,6 +95,7 @@ def listed(path: Path) -> tuple[Orphan, ...]:
                 row.dac_serial_number,
                 row.reason,
                 row.namesake is not None,
+                row.reason == issuance.BESIDES,
             )
             for row in connection.execute(spares)
         ]

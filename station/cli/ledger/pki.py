@@ -167,9 +167,11 @@ def export_revocations(
 ) -> None:
     """Write the serial numbers of all open orphans, for the PKI to revoke. `close` takes them off the list afterwards.
 
-    A number that a unit's certificate has, too, is left out: revoking it would revoke that unit.
+    A number that a unit's certificate has, too, is left out: revoking it would revoke that unit. So is a certificate for
+    another key that came in a board's answer, since it may be a unit's of another line.
     """
-    found = orphans.listed(ledger_path(config, ledger))
+    every = orphans.listed(ledger_path(config, ledger))
+    found = [orphan for orphan in every if not orphan.is_foreign]
     known = [orphan for orphan in found if orphan.serial_number and not orphan.also_live]
     rows = [_revocation(orphan) for orphan in known]
     with output_file(output) as file:
@@ -184,6 +186,8 @@ def export_revocations(
             f"{also_live} are left out, since a unit's certificate has the same serial number: have the PKI look",
             err=True,
         )
+    if foreign := len(every) - len(found):
+        say(f"{foreign} for other keys are left out, since they may be another line's: have the PKI look", err=True)
     if unknown := len(found) - len(known) - also_live:
         say(f"{unknown} more have no known serial number: station pki reconcile FILE", err=True)
 
