@@ -8,6 +8,8 @@ from station.adapters.ledger.reader import LedgerReader
 from station.daemon.control import CommandRefused
 from station.domain.product import WB55_DEVICE_ID
 from station.domain.target import Target
+from station.factory_data.flash import ReadBack
+from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.unit import TargetLocked, TargetWrong
 
 
@@ -26,6 +28,15 @@ def check_board(target: Target, ledger: Path) -> None:
         raise CommandRefused(
             f"board {target.uid} has a key that a station had it make, and this line's ledger does not know it: it may be "
             "another line's unit. Measure with another board"
+        )
+
+
+def check_content(target: Target, flash: ReadBack) -> None:
+    """Raises `CommandRefused` for a board that holds a certificate, whoever put it there."""
+    if isinstance(flash, FactoryData) and Tag.DEVICE_ATTESTATION_CERTIFICATE in flash.records:
+        raise CommandRefused(
+            f"board {target.uid} holds a device attestation certificate: it may be another line's unit, or a partner's. "
+            "Measure with another board"
         )
 
 

@@ -15,6 +15,7 @@ from station.config.sections import BoardSection
 from station.domain.memory_map import FACTORY_DATA_REGION, INTERNAL_FLASH, READBACK_REGION
 from station.domain.product import Flashable, Verify, Write
 from station.domain.target import UID, Region, Target
+from station.factory_data.flash import ReadBack, read_back
 from station.faults import Fault, SlotFault, UnitFault
 from station.faults.slot import BoardExchanged, BoardSwapped, ProgrammerUnproven
 from station.interfaces import BoardArrived
@@ -67,6 +68,11 @@ class Subject:
     async def identify(self) -> Target:
         """The board, without a reset."""
         return await self._programmer.identify()
+
+    async def factory_data(self) -> ReadBack:
+        """What the board's external flash holds; the board is reset before and after."""
+        async with self._programmer.invocation(READBACK_REGION) as run:
+            return read_back(await run.read(READBACK_REGION))
 
     async def round(self, name: str, uid: UID) -> Times:
         """One round on the board with this UID: five runs of the programmer, two boots of the agent.

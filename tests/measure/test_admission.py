@@ -11,11 +11,15 @@ from station.daemon.control import CommandRefused
 from station.domain.intervention import Decision
 from station.domain.samples import Expected
 from station.domain.target import Target
+from station.factory_data import flat_tlv
+from station.factory_data.flash import read_back
 from station.faults import Fault
 from station.faults.line import LedgerDamaged
 from station.faults.unit import TargetLocked, TargetWrong
-from station.measure.admission import check_board
+from station.measure.admission import check_board, check_content
+from station.measure.rounds import THROW_AWAY
 from tests.builders.bench import Secrets, begun, recognised, target
+from tests.domain.test_recipe import PLAIN, finished
 
 BOARD = target(1)
 
@@ -42,6 +46,14 @@ def test_another_part_and_a_protected_one_are_refused(tmp_path: Path, board: Tar
 def test_a_board_with_a_key_is_refused_also_without_a_ledger(tmp_path: Path) -> None:
     with pytest.raises(CommandRefused, match="another line's unit"):
         check_board(replace(BOARD, agent_key="c0" * 32), tmp_path / "ledger.sqlite")
+
+
+def test_a_board_with_a_certificate_is_refused_whoever_put_it_there() -> None:
+    """What the measurement itself writes is none, nor is what cannot be read."""
+    with pytest.raises(CommandRefused, match="holds a device attestation certificate"):
+        check_content(BOARD, read_back(flat_tlv.encode(finished(PLAIN)).ljust(0x4000, b"\xff")))
+    for content in (b"\xff" * 0x4000, bytes(0x4000), THROW_AWAY.ljust(0x4000, b"\xff")):
+        check_content(BOARD, read_back(content))
 
 
 async def test_an_identity_makes_a_unit_of_a_board(tmp_path: Path) -> None:

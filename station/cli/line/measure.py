@@ -32,7 +32,7 @@ from station.domain.product import Flashable, KeyStorage, Plan, Verify
 from station.domain.target import UID, Target
 from station.faults import Fault
 from station.interfaces import BoardArrived
-from station.measure.admission import check_board
+from station.measure.admission import check_board, check_content
 from station.measure.figures import Times, report
 from station.measure.rounds import Firmware, Subject
 from station.recipe.files import line_recipe
@@ -61,7 +61,7 @@ def measure(
 
     The recipe's images and throw-away factory data are written to the board several times, with their erases; firmware is
     booted, and also loaded into RAM. The line's daemon must not run (`station drain`). A board that the ledger knows as a
-    unit is refused, as is one with a key that a station has made. Exit code 0 where everything was measured, 1 where
+    unit is refused, as is one with a key that a station has made, or with a certificate. Exit code 0 where everything was measured, 1 where
     something was refused or failed.
     """
     path = config_path(config)
@@ -79,12 +79,11 @@ def measure(
         def subject() -> Subject:
             return Subject(installation, board, line.board, firmware, lambda text: say(text, err=True))
 
-        target = _until_signal(subject().identify())
-        check_board(target, line.ledger)
+        target = _until_signal(_admitted(subject(), line.ledger))
         if not line.ledger.is_file():
             say(f"there is no ledger at {line.ledger} yet, so no unit is known here", err=True)
         _agreed(place, board, target, yes=yes)
-        done = _until_signal(_measured(subject(), target.uid, rounds))
+        done = _until_signal(_measured(subject(), target.uid, rounds, line.ledger))
     full = recipe.verify is Verify.FULL or firmware.sizes.application <= READ_BACK_UP_TO
     found = report(done.rounds, firmware.sizes, verified_in_full=full)
     if as_json:
@@ -172,8 +171,20 @@ class _Done:
     ram_fault: Fault | None = None
 
 
-async def _measured(subject: Subject, uid: UID, rounds: int) -> _Done:
-    """Raises the fault of the first round; that of a later one spoils none before."""
+async def _admitted(subject: Subject, ledger: Path) -> Target:
+    """The board in the slot; raises `CommandRefused` if it may be somebody's unit."""
+    target = await subject.identify()
+    check_board(target, ledger)
+    check_content(target, await subject.factory_data())
+    return target
+
+
+async def _measured(subject: Subject, uid: UID, rounds: int, ledger: Path) -> _Done:
+    """Raises the fault of the first round; that of a later one spoils none before.
+
+    The board is looked at once more: it may be another one than before somebody agreed.
+    """
+    await _admitted(subject, ledger)
     done = _Done([])
     for number in range(1, rounds + 1):
         try:
