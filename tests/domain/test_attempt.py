@@ -79,6 +79,7 @@ IN_RAM = {
         Phase.CONFIRM,
     ),
     ProcedureName.RESUME_IN_RAM: (
+        Phase.FLASH_OPERATIONAL,
         Phase.FLASH_PROVISIONER,
         Phase.AWAIT_CSR,
         Phase.RELAY_TO_PKI,

@@ -34,7 +34,7 @@ STEPS = [
     "confirm",
 ]
 
-# Phase, fault, verdict, code. What loses the RAM ends the attempt, since the application answers then.
+# Phase, fault, verdict, code. What loses the RAM ends the attempt, since the application answers then: no question is known to it.
 FAULTS: list[tuple[str, str, str, str | None]] = [
     ("flash_provisioner", "ram_torn", "fail", "flash.mismatch"),
     ("flash_provisioner", "start_ignored", "fail", "board.silent"),
@@ -48,7 +48,7 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     ("confirm", "factory_data_erased", "fail", "board.possession_unproven"),
     ("await_csr", "csr_bad_signature", "fail", "csr.invalid"),
     ("await_csr", "other_uart", "void", "board.swapped"),
-    ("deliver", "brown_out", "fail", "board.refused"),
+    ("deliver", "brown_out", "void", "board.unpowered"),
     ("deliver", "uart_noise", "pass", None),
     ("confirm", "mute", "fail", "operational.silent"),
     *[(step, "unplug", "void", "board.removed") for step in STEPS if step != "relay_to_pki"],

@@ -149,6 +149,12 @@ def _pend_and_finish(standing: Standing) -> None:
     assert set(flashed(standing).values()) == {1}
     assert orphans(standing) == []
     assert set(bought(standing).values()) == {1}
+    # While it waited, anything may have happened to its application: it passes with one that this attempt has written.
+    passed = [
+        each for each in LedgerReader(standing.line.folder / "ledger.sqlite").attempts() if each.verdict == "pass"
+    ]
+    assert len(passed) == 2
+    assert all("flash_operational" in each.steps for each in passed)
 
 
 def test_first_answers_that_are_lost_leave_one_orphan_a_board(standing: Standing) -> None:

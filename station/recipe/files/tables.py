@@ -264,7 +264,8 @@ class RecipeFile(Table):
     key_storage: KeyStorage
     """Where the DAC's private key lives."""
     plan: Plan = Plan.FLASH
-    """`ram` starts the provisioning image in RAM, so that the operational image is in flash before a certificate is asked for."""
+    """`ram` starts the provisioning image in RAM, so that the operational image is in flash before a certificate is asked for; it
+    must leave the page 0x08093000 alone (docs/firmware.md)."""
     trust: Trust
     """Whether test vendors, test roots and the test CD key are allowed."""
     trust_store: FilePath = shipped.TRUST
