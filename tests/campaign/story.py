@@ -50,6 +50,8 @@ HANDS = ("pulled", "bounced", "moved", "swapped", "moved after its verdict")
 OVER = ("moved over", "swapped over", "moved over after its verdict")
 """The same from station to station."""
 AFTER = "after its verdict"
+RARE = frozenset({"wedge_on_kill", "moved after its verdict"})
+"""What happens only about every second time that it is planned: these come twice as often."""
 _WILD = {"hand", "disaster"}
 FAULTY, SWITCHED = 0.5, 0.25  # shares of the boards
 # The same for each kind, so that each comes twenty times in two thousand boards; of what people do, some finds no place.
@@ -83,7 +85,9 @@ def story(seed: int, boards: int, *, calm: bool = False, stations: int = 1, mixe
     left_out = OF_TWO_BOARDS | OF_SCRIBBLED | (frozenset() if mixed else OF_RAM)
     faults = sorted(name for name in CATALOGUE if name not in left_out and _phases(name))
     struck = DISASTERS + OF_THE_CENTRE * several
-    told = list(_story(random.Random(seed), boards, faults, HANDS + OVER * several, struck))
+    dealt = HANDS + OVER * several
+    faults, hands = ([*names, *RARE.intersection(names)] for names in (faults, dealt))
+    told = list(_story(random.Random(seed), boards, faults, hands, struck))
     if not calm:
         return told
     killed = Disturbance(max(1, boards // 2), "disaster", "daemon killed")
