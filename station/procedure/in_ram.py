@@ -51,6 +51,7 @@ async def resume_in_ram(job: Job, unit: Recognised) -> None:
 
 
 async def _with_its_data(job: Job, unit: Recognised) -> None:
+    """Write the operational firmware again, start the provisioning firmware in RAM, and finish the board."""
     operational = unit_builder.operational_write(job.recipe, unit.identity)
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
