@@ -174,7 +174,7 @@ def shown(state: State, service: Service, *, paused: bool) -> SlotState:
 
 
 def left_at_relay(before: UID | None, outcome: Outcome, ended_in: Phase) -> UID | None:
-    """The board, if after this attempt it still runs the provisioning firmware and only lacks the PKI's answer; None otherwise.
+    """The board, if after this attempt it only lacks the PKI's answer, and runs the provisioning firmware unless it lost its RAM; else None.
 
     `before` is the same of the attempt before. An attempt that ended before it flashed has changed nothing.
     """
