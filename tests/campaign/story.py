@@ -50,7 +50,7 @@ HANDS = ("pulled", "bounced", "moved", "swapped", "moved after its verdict")
 OVER = ("moved over", "swapped over", "moved over after its verdict")
 """The same from station to station."""
 AFTER = "after its verdict"
-RARE = frozenset({"wedge_on_kill", "moved after its verdict"})
+RARE = frozenset({"failed_but_done", "wedge_on_kill", "moved after its verdict"})
 """What happens only about every second time that it is planned: these come twice as often."""
 _WILD = {"hand", "disaster"}
 FAULTY, SWITCHED = 0.5, 0.25  # shares of the boards
