@@ -24,6 +24,7 @@ from tests.builders.log_words import checked
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "config" / "recipes" / "lighting.toml"
+RECIPE_IN_RAM = RECIPE.with_name("lighting-ram.toml")
 LOG = Path("logs", "station.jsonl")  # as config/demo.toml says
 READY_WITHIN = 300.0
 STOP_WITHIN = 120.0
@@ -187,9 +188,9 @@ def station_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def recipe_with(folder: Path, more: str) -> Path:
-    """A copy of the shipped recipe with further tables behind it."""
-    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
+def recipe_with(folder: Path, more: str, recipe: Path = RECIPE) -> Path:
+    """A copy of a shipped recipe with further tables behind it."""
+    text = recipe.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{RECIPE.parent}/certification-declaration.der"')
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.toml"

@@ -48,6 +48,7 @@ async def test_what_came_besides_in_an_answer_is_an_orphan(ledger: Ledger, path:
     (orphan,) = orphans.listed(path)
     assert (orphan.kind, orphan.uid, orphan.serial_number) == (OrphanKind.SURPLUS, str(UID), foreign.dac_serial_number)
     assert orphan.live_serial_number == answer.dac_serial_number
+    assert orphan.reason == "it came in the answer to another key's request"  # on disk, where the export knows it by
     assert (await ledger.of_key(answer.key, UID)).credentials == answer
 
 

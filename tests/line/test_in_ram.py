@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan `ram` on the bench: its units are those of the plan `flash`, and each fault has its verdict."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from station.config import line as configuration
 from station.recipe.files import line_recipe
 from station.recipe.recipe import Recipe
 from station.replay.replay import replay
+from tests.builders.line import RECIPE_IN_RAM, recipe_with
 from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
@@ -22,7 +22,6 @@ IMAGES = ROOT / "firmware_images"
 SIZES = Sizes(
     (IMAGES / "operational-flash.bin").stat().st_size, (IMAGES / "provisioning-flash-ram.bin").stat().st_size, 906
 )
-RECIPE = ROOT / "config" / "recipes" / "lighting-ram.toml"
 STEPS = [
     "recognise",
     "flash_data",
@@ -68,7 +67,13 @@ def fault_file(folder: Path) -> Path:
 def test_every_fault_gives_its_verdict_and_all_others_pass(tmp_path: Path) -> None:
     """No board is certified whose application was not proven, and none passes without a certificate."""
     run = demonstrate(
-        tmp_path, "--boards", str(len(FAULTS) + 2), "--recipe", str(RECIPE), "--faults", str(fault_file(tmp_path))
+        tmp_path,
+        "--boards",
+        str(len(FAULTS) + 2),
+        "--recipe",
+        str(RECIPE_IN_RAM),
+        "--faults",
+        str(fault_file(tmp_path)),
     )
     assert run.exit_status == 0, run.output
     fired = {line["board"] for line in run.lines("bench.jsonl") if line["event"] == "fault"}
@@ -84,11 +89,8 @@ def test_every_fault_gives_its_verdict_and_all_others_pass(tmp_path: Path) -> No
 
 def test_new_boards_are_spared_all_erases(tmp_path: Path) -> None:
     """The application too, since no other firmware was there before it. The bench takes the time of the bound."""
-    recipe = tmp_path / "ram.toml"
-    text = RECIPE.read_text().replace("[images]\n", '[images]\nerase = "as-needed"\n')
-    for name in ("certification-declaration.der", "../../firmware_images/manifest.toml"):
-        text = text.replace(f'"{name}"', json.dumps(str(RECIPE.parent / name)))
-    recipe.write_text(text)
+    recipe = recipe_with(tmp_path / "recipe", "", RECIPE_IN_RAM)
+    recipe.write_text(recipe.read_text().replace("[images]\n", '[images]\nerase = "as-needed"\n'))
     run = demonstrate(tmp_path, "--boards", "2", "--recipe", str(recipe))
     assert run.exit_status == 0, run.output
     runs = [

@@ -13,13 +13,12 @@ import pytest
 
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Phase, StepStarted
-from tests.builders.line import RECIPE, Line
-from tests.builders.station_demo import ROOT, SHORT_DEADLINES
+from tests.builders.line import RECIPE, RECIPE_IN_RAM, Line
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
-IN_RAM = ROOT / "config" / "recipes" / "lighting-ram.toml"
 BOARDS = 8
 ALWAYS = -1
 
@@ -123,7 +122,7 @@ def test_a_board_whose_answers_were_lost_stops_alone(standing: Standing) -> None
     assert sorted(bought(standing).values()) == [1, 3]
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, IN_RAM], ids=["flash", "ram"])
+@pytest.mark.parametrize("recipe", [RECIPE, RECIPE_IN_RAM], ids=["flash", "ram"])
 def test_a_pending_board_holds_nobody_up_and_is_finished_later(
     tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

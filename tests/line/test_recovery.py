@@ -18,7 +18,7 @@ import pytest
 from station.adapters.ledger.orphans import listed
 from station.adapters.ledger.reader import LedgerReader
 from tests.builders.json_lines import objects_of
-from tests.builders.line import RECIPE, Line
+from tests.builders.line import RECIPE, RECIPE_IN_RAM, Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
 
@@ -42,7 +42,6 @@ class Moment:
 
 
 PROVISIONER = "provisioning-flash.bin"
-IN_RAM = ROOT / "config" / "recipes" / "lighting-ram.toml"
 KILLED = [
     Moment("recognise"),
     Moment("flash_data"),
@@ -137,13 +136,13 @@ def hang(standing: Standing, *boards: str, at: str, deaf_to: str = "nothing") ->
     standing.until(lambda: journal.read_text().count('"what": "hang"') == len(boards))
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, IN_RAM], ids=["flash", "ram"])
+@pytest.mark.parametrize("recipe", [RECIPE, RECIPE_IN_RAM], ids=["flash", "ram"])
 def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing, recipe: Path) -> None:
     """The restarted daemon voids open attempts, and its boards pass with one identity each."""
     slots = range(1, BOARDS + 1)
     unanswered = set[str]()
     # With the plan `ram` that image is in no flash.
-    moments = [Moment(each.phase) if recipe == IN_RAM and each.image == PROVISIONER else each for each in KILLED]
+    moments = [Moment(each.phase) if recipe == RECIPE_IN_RAM and each.image == PROVISIONER else each for each in KILLED]
     for moment in moments:
         log = Log(standing.line.folder)
         standing.bench("plug", *map(str, slots), "--new")

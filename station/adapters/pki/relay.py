@@ -275,6 +275,8 @@ class Relay:
 
 def _issued_under(pai: bytes, others: Sequence[bytes]) -> tuple[bytes, ...]:
     """Those that name this PAI as their issuer, as no authority and no server of the PKI's own does."""
+    if not others:
+        return ()
     subject, found = x509.load_der_x509_certificate(pai).subject, list[bytes]()
     for der in others:
         with suppress(ValueError, UnsupportedAlgorithm):
