@@ -5,10 +5,12 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from station.config.sentences import nearest
 
 LARGEST = 64 << 20  # bytes: the boards' whole flash has 17 MB
+READ_AT_ONCE = 1 << 16
 
 
 def read(path: Path, largest: int = LARGEST, *, follow_links: bool = True) -> bytes:
@@ -21,14 +23,13 @@ def read(path: Path, largest: int = LARGEST, *, follow_links: bool = True) -> by
     with open(descriptor, "rb") as file:  # noqa: PTH123  pathlib cannot open a descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _refused(path, errno.EINVAL, "is not a regular file")
-        content = file.read(largest + 1)
-    return _bounded(path, content, largest)
+        return _bounded(path, file, largest)
 
 
 def read_stream(path: Path, largest: int = LARGEST) -> bytes:
     """The content of a file that a command line names, or of a pipe that the shell fills. Raises `OSError`."""
     with path.open("rb") as file:
-        return _bounded(path, file.read(largest + 1), largest)
+        return _bounded(path, file, largest)
 
 
 def meant(path: Path) -> str:
@@ -43,10 +44,14 @@ def meant(path: Path) -> str:
     return f'; did you mean "{near}"?' if near else ""
 
 
-def _bounded(path: Path, content: bytes, largest: int) -> bytes:
-    if len(content) > largest:
-        raise _refused(path, errno.EFBIG, f"has more than {largest} bytes")
-    return content
+def _bounded(path: Path, file: BinaryIO, largest: int) -> bytes:
+    """Reads to the end, in pieces: Python makes room for as many bytes as it is asked for, though a file has a thousand."""
+    content = bytearray()
+    while piece := file.read(READ_AT_ONCE):
+        content += piece
+        if len(content) > largest:
+            raise _refused(path, errno.EFBIG, f"has more than {largest} bytes")
+    return bytes(content)
 
 
 def _refused(path: Path, number: int, text: str) -> OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from station.adapters.system.transcripts import RECORDING, place_of
+from station.config import plain_files
 
 log = structlog.get_logger()
 
@@ -54,8 +55,7 @@ class Recordings:
 
 def read(path: Path) -> list[dict[str, object]]:
     """The entries of a recording; raises `RecordingUnreadable`, and `OSError` for a file that cannot be opened."""
-    with path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
+    raw = plain_files.read_stream(path, LARGEST)
     try:
         text = _unpacked(raw).decode() if raw.startswith(b"\x1f\x8b") else raw.decode()
         entries = [json.loads(line) for line in text.splitlines()]
