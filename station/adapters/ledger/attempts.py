@@ -31,7 +31,9 @@ _attempt, _event = tables.attempt, tables.event
 # The statements are built once: building one costs more than executing it for a row.
 _NEW_EVENT = Prepared(insert(_event))
 _BEGUN = Prepared(insert(_attempt).returning(_attempt.c.id))
-_SUMMED_UP = Prepared(update(_attempt).where(_attempt.c.id == bindparam("number")))
+# SQLite writes the pages of an index whenever a statement names its column, so most events have a statement without them.
+_OF_NUMBER = update(_attempt).where(_attempt.c.id == bindparam("number"))
+_SUMMED_UP, _TIMED = Prepared(_OF_NUMBER), Prepared(_OF_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class Sum:
 
     @property
     def columns(self) -> dict[str, object]:
+        return self.facts | self.times
+
+    @property
+    def facts(self) -> dict[str, object]:
         attempt = self.attempt
         return {
             "uid": None if attempt.uid is None else str(attempt.uid),
@@ -55,9 +61,14 @@ class Sum:
             "verdict": VERDICTS.get(attempt.phase),
             "fault": attempt.fault,
             "ended_at": self.last_at if attempt.ended else None,
-            "seconds": (self.last_at - self.started_at).total_seconds(),
-            "steps": {phase.value: seconds for phase, seconds in attempt.seconds.items()},
             "laboratory": attempt.laboratory,
+        }
+
+    @property
+    def times(self) -> dict[str, object]:
+        return {
+            "seconds": (self.last_at - self.started_at).total_seconds(),
+            "steps": {phase.value: seconds for phase, seconds in self.attempt.seconds.items()},
         }
 
 
@@ -109,12 +120,14 @@ Entry = tuple[Event, Sum]
 def append(
     connection: Connection,
     number: int,
+    written: Sum,
     journal: Sequence[Entry],
     reports: Reports | None = None,
     quarantine_after: int = 0,
 ) -> Followed:
     """Appends events in their order, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox.
 
+    `written` is the sum of the events before them, which the columns have.
     A unit that has failed for good by the last of them, its `quarantine_after`th fail, goes into quarantine.
     """
     rows = [
@@ -127,7 +140,11 @@ def append(
     for event, now in journal:
         totals.follow(connection, number, event, now.attempt)
         if now is journal[-1][1] or outbox.is_told(event, reports):
-            _SUMMED_UP.run(connection, now.columns | {"number": number})
+            if now.facts == written.facts:
+                _TIMED.run(connection, now.times | {"number": number})
+            else:
+                _SUMMED_UP.run(connection, now.columns | {"number": number})
+            written = now
         if now.attempt.ended:
             figures.add(connection, number)
         if moves(now.attempt, event):
@@ -153,7 +170,7 @@ def close_open(
     for number in numbers:
         so_far = _replayed(connection, number)
         event = Voided(fault, {"step": so_far.attempt.phase.value, "found_at": tables.iso(at)})
-        append(connection, number, [(event, so_far.after(so_far.last_at, event))], reports)
+        append(connection, number, so_far, [(event, so_far.after(so_far.last_at, event))], reports)
     return list(numbers)
 
 

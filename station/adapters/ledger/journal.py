@@ -304,7 +304,7 @@ class AttemptJournal:
         # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
         (held, self._held), (written, self._written) = (self._held, []), (self._written, self._sum)
         try:
-            followed, outcome = await do(partial(self._after, held, work))
+            followed, outcome = await do(partial(self._after, written, held, work))
         except Fault:
             self._held, self._written = (
                 held,
@@ -322,12 +322,12 @@ class AttemptJournal:
         return outcome()
 
     def _after(
-        self, held: Sequence[Entry], work: UnitOfWork[T], connection: Connection
+        self, written: Sum, held: Sequence[Entry], work: UnitOfWork[T], connection: Connection
     ) -> tuple[Followed, Callable[[], T]]:
         """Writes the held events, and then `work`'s statements, which alone are undone if it raises."""
         followed = Followed()
         if held:
-            followed = attempts.append(connection, self._number, held, self._reports, self._quarantine_after)
+            followed = attempts.append(connection, self._number, written, held, self._reports, self._quarantine_after)
         try:
             with nullcontext() if work is _nothing else Savepoint.around(connection):
                 result = work(connection)
