@@ -32,10 +32,13 @@ class Transcripts:
         path = self._folder / place_of(attempt)
 
         def record(text: str) -> None:
+            content = (text if text.endswith("\n") else f"{text}\n").encode()
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(text if text.endswith("\n") else f"{text}\n")
+                try:
+                    _append(path, content)
+                except FileNotFoundError:  # the first of a thousand
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    _append(path, content)
             except OSError as exc:
                 self._lose(path, exc)
             else:
@@ -48,3 +51,8 @@ class Transcripts:
         if not self._losing:  # the first of several in a row
             log.warning("transcript.lost", file=str(path), reason=exc.strerror, lost=self.lost)
         self._losing = True
+
+
+def _append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
