@@ -61,6 +61,8 @@ class Times:
 
     pushes: list[float] = field(default_factory=list)
     claims: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    """From a unit's verdict until the centre has it durably, where stations push at a pace."""
     wall: float = 0.0
 
 
@@ -78,8 +80,12 @@ def run(dsns: Sequence[str], plan: Plan, seed: int) -> Times:
         times = [_result(found, workers) for _ in workers]
     finally:
         _end(workers)
-    pushes, claims = [time for each in times for time in each.pushes], [time for each in times for time in each.claims]
-    return Times(pushes, claims, max(each.wall for each in times))
+    return Times(
+        pushes=[time for each in times for time in each.pushes],
+        claims=[time for each in times for time in each.claims],
+        lags=[time for each in times for time in each.lags],
+        wall=max(each.wall for each in times),
+    )
 
 
 def _result(found: "Queue[Times]", workers: Sequence[SpawnProcess]) -> Times:
@@ -153,14 +159,22 @@ class Station:
     async def work(self, at: float) -> None:
         previous, first = bytes(32), 1
         for number, lines in enumerate(self._batches):
+            due = at + number * self._plan.period
             if self._plan.period:
-                await asyncio.sleep(max(0.0, at + number * self._plan.period - time.perf_counter()))
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
             if self._plan.claims:
                 for _ in range(self._plan.units):
                     self._times.claims.append(await _timed(self._claim(self._chance.uid())))
             async with nullcontext() if self._plan.period else self._turns:
                 self._times.pushes.append(await _timed(self._push(first, previous, lines)))
+            if self._plan.period:
+                self._times.lags += self._lags(due, time.perf_counter())
             previous, first = lines[-1].hash, lines[-1].number + 1
+
+    def _lags(self, due: float, durable: float) -> list[float]:
+        """Of the units of the push that was due, which pass evenly over the time since the one before."""
+        apart = self._plan.period / self._plan.units
+        return [durable - due + apart * (number + 0.5) for number in range(self._plan.units)]
 
     async def close(self) -> None:
         await self._journals.close()

@@ -17,7 +17,8 @@ from tests.builders.centres import Chance, Teller
 def times(push_ms: float, claim_ms: float) -> Times:
     """A hundred of each, of which the slowest two took ten times as long."""
     slow = [1.0] * 98 + [10.0] * 2
-    return Times([push_ms / 1000 * each for each in slow], [claim_ms / 1000 * each for each in slow], wall=1.0)
+    pushes, claims = ([milliseconds / 1000 * each for each in slow] for milliseconds in (push_ms, claim_ms))
+    return Times(pushes, claims, lags=[0.5 + push for push in pushes], wall=1.0)
 
 
 FOUND = Shared(
@@ -40,8 +41,10 @@ def test_each_goal_is_met_or_missed() -> None:
         "  99 %": Verdict.MISSED,
         "claim, at the same time, median": Verdict.MISSED,
         "  claim, 99 %": Verdict.MISSED,
+        "from a verdict until the centre has it, median": Verdict.MET,
         "saturated, 4 units a push": Verdict.MET,
         "saturated, 64 units a push": Verdict.MISSED,
+        "an hour away, drained at that rate while 351 units/s go on coming": Verdict.MET,
         "grant of 1,024 items": Verdict.MET,
         "grant of 65,536 items": Verdict.MISSED,
     }
@@ -50,8 +53,10 @@ def test_each_goal_is_met_or_missed() -> None:
         "  99 %": 20,
         "claim, at the same time, median": 1,
         "  claim, 99 %": 10,
+        "from a verdict until the centre has it, median": 502,
         "saturated, 4 units a push": 4000,
         "saturated, 64 units a push": 9000,
+        "an hour away, drained at that rate while 351 units/s go on coming": 2.434964,
         "grant of 1,024 items": 2,
         "grant of 65,536 items": 400,
     }
