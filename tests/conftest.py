@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every asynchronous test runs on the daemon's event loop; in CI no test is skipped."""
 
+import logging
 import os
 import re
 import signal
@@ -22,6 +23,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Images of containers set this. Each of the thousand processes that the tests start would compile all its modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# In development mode asyncio warns of each step that takes 0.1 s, which on a busy machine any does. The warning would come
+# between the lines of a command under test.
+logging.getLogger("asyncio").addFilter(lambda told: not told.getMessage().startswith("Executing "))
 
 # Files that take long, longest first. They begin first: else one worker would still be at them when the others have ended.
 LONG = (
