@@ -13,6 +13,7 @@ from station.daemon.page_acts import PageActs
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.recipe.recipe import Recipe
+from station.web import routes
 from station.web.api import Api
 from station.web.central import Central
 from station.web.certificate import Certificate
@@ -58,7 +59,7 @@ def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands,
         commands.status,
         lambda: site.hub.listeners,
     )
-    return [api.add_to, metrics.add_to, pages.add_to]
+    return [routes.of(api), metrics.add_to, pages.add_to]
 
 
 def stations_of(config: Config) -> Central | None:

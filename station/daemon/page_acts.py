@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from station.daemon.control import Command, CommandRefused
 from station.daemon.label_scan import LabelSwapped
-from station.web.api import ActRefused, LabelWrong, LotChange
+from station.web.acts import ActRefused, LabelWrong, LotChange
 from station.web.questions import NewLot, NewSample
 
 
 class PageActs:
-    """`web.api.Acts` by the commands of the control socket."""
+    """`web.acts.Acts` by the commands of the control socket."""
 
     def __init__(self, commands: Mapping[str, Command]) -> None:
         self._commands = commands

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API, `/api/v1`: what it answers, who may change what, and each route's place in its description."""
+"""The API, `/api/v1`: what it answers, and who may change what. `routes` has the table of its routes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
@@ -17,6 +15,7 @@ from station.adapters.system.people_file import PeopleUnusable
 from station.domain.intervention import LONGEST_ACCOUNT
 from station.domain.people import Person, Role
 from station.faults.line import LedgerUnavailable
+from station.web.acts import FORMS, ActRefused, Acts, LabelWrong, LotChange
 from station.web.answers import as_json
 from station.web.aside import aside
 from station.web.attempt_stream import streamed
@@ -25,7 +24,7 @@ from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
 from station.web.hub import Hub
-from station.web.openapi import Schema, described, listed, named, picture, table
+from station.web.openapi import Schema
 from station.web.pins import PINs
 from station.web.questions import (
     PIN,
@@ -50,60 +49,9 @@ from station.web.sessions import SECONDS, SHIFT_SECONDS, Delayed
 log = structlog.get_logger()
 
 PREFIX = "/api/v1"
-FORMS = {"svg": "image/svg+xml", "pdf": "application/pdf", "zpl": "text/plain"}  # of a label
 PERSON = web.RequestKey("person", Person)
 
-LotChange = Literal["resume", "pause", "close"]
-
 Handler = Callable[["Api", web.Request], Awaitable[web.StreamResponse]]
-
-
-class ActRefused(Exception):
-    """The daemon refuses what a person wants to do; the text gives the reason."""
-
-
-class LabelWrong(ActRefused):
-    """The scanned label is not that of the board in the slot; `other` is None for the label of an unknown unit."""
-
-    def __init__(self, text: str, slot: str, board: str, other: str | None) -> None:
-        super().__init__(text)
-        self.slot = slot
-        self.board = board
-        self.other = other
-
-
-class Acts(Protocol):
-    """What people may do, as the daemon does it. `who` goes into the ledger. Raises `ActRefused`."""
-
-    async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]: ...
-
-    async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]: ...
-
-    async def label(self, uid: str, form: str, *, who: str) -> bytes:
-        """A unit's label in one of `FORMS`: secret. It is recorded before."""
-        ...
-
-    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
-        """Prints a unit's label again, or for the first time."""
-        ...
-
-    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
-        """Compares a scanned label with the boards in the slots; raises `LabelWrong`, too."""
-        ...
-
-    async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
-        """Ends a unit's quarantine."""
-        ...
-
-    async def scrap_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
-        """Burns a unit's identity for ever."""
-        ...
-
-    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]: ...
-
-    async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]: ...
-
-    async def change_lot(self, lot: str, change: LotChange, *, who: str, reason: str) -> Mapping[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +89,6 @@ class Api:
         self._counted = counted
         self._acts = acts
         self._central = central
-
-    def add_to(self, app: web.Application) -> None:
-        """Adds every route, and their description at `openapi.json`."""
-        for route in ROUTES:
-            app.router.add_route(route.method, route.path, self.answering(route))
-
-        async def describe(request: web.Request) -> web.StreamResponse:
-            return as_json(request, described_routes())
-
-        app.router.add_get(f"{PREFIX}/openapi.json", describe)
 
     def answering(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The handler, behind what holds for every route: the right to change, and mistakes told as RFC 9457 has it."""
@@ -406,209 +344,3 @@ def _retried(answer: web.Response, seconds: float) -> web.Response:
 def _who(request: web.Request) -> str:
     """The person and the place, as the ledger keeps it, which has room for the longest name and most of an address."""
     return f"{request[PERSON].name} at {request.remote}"[:LONGEST_ACCOUNT]
-
-
-_SLOT = f"{PREFIX}/slots/{{slot}}"
-_UNIT = f"{PREFIX}/units/{{unit}}"
-_LOT = f"{PREFIX}/lots/{{lot}}"
-ROUTES = (
-    Route("GET", f"{PREFIX}/board", Api.board, "All that the operator's page shows.", named("Board")),
-    Route("GET", f"{PREFIX}/line", Api.line, "Whether the line takes boards.", named("Line")),
-    Route(
-        "GET",
-        f"{PREFIX}/slots",
-        Api.slots,
-        "All slots, in their order.",
-        table(slots={"type": "array", "items": named("Slot")}),
-    ),
-    Route("GET", _SLOT, Api.slot, "One slot.", named("Slot")),
-    Route(
-        "GET",
-        f"{PREFIX}/units",
-        Api.units,
-        "Units, in the order of their identities.",
-        listed("units", "Unit"),
-        asked=Page,
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/units/{{unit}}",
-        Api.unit,
-        "One unit's whole story, by UID or serial number.",
-        named("Story"),
-    ),
-    *(
-        Route(
-            "GET",
-            f"{PREFIX}/units/{{unit}}/label.{form}",
-            partial(Api.label, form=form),
-            f"A unit's label as {form.upper()}, by UID: it holds the passcode. The ledger records who asked.",
-            picture(kind),
-            Role.ENGINEER,
-        )
-        for form, kind in FORMS.items()
-    ),
-    Route(
-        "POST",
-        f"{PREFIX}/units/{{unit}}/labels",
-        Api.print_label,
-        "Prints a unit's label, by UID: a further print has a number and voids the one before. Beyond `[label] reprints` for an engineer.",
-        named("Print"),
-        Role.OPERATOR,
-        PrintAsked,
-    ),
-    Route(
-        "POST",
-        f"{PREFIX}/labels/scan",
-        Api.scan,
-        "Says where the board of a scanned label is; with a slot, binds the label to the board there, or refuses it with both serial numbers, which are the members `board` and `other` of the error.",
-        named("Scanned"),
-        Role.OPERATOR,
-        ScanAsked,
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/attempts",
-        Api.attempts,
-        "Attempts, in their order.",
-        listed("attempts", "Attempt"),
-        asked=AttemptList,
-        also=("application/jsonl", "text/csv"),
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/events",
-        Api.events,
-        "The events of all attempts, in their order.",
-        listed("events", "Event"),
-        asked=EventPage,
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/numbers",
-        Api.numbers,
-        "First-pass yield, what failed where, seconds by step, units an hour: the figures of `station numbers`.",
-        named("Numbers"),
-        asked=AskedNumbers,
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/lots",
-        Api.lots,
-        "What became of the identities of each lot.",
-        table(lots={"type": "array", "items": named("LotCounts")}),
-    ),
-    Route("GET", f"{PREFIX}/lots/{{lot}}", Api.lot, "The same of one lot.", named("LotCounts")),
-    Route(
-        "GET",
-        f"{PREFIX}/central",
-        Api.central,
-        "The stations that share the ledger, and their yields of the last 24 hours, as the centre knows them now.",
-        named("SharedView"),
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/outbox",
-        Api.outbox,
-        "Messages that the MES has not confirmed: pending, or given up, which have `dead_at`.",
-        listed("messages", "Message"),
-        asked=Page,
-    ),
-    Route(
-        "POST",
-        f"{PREFIX}/sessions",
-        Api.open_session,
-        "A PIN buys a token for two minutes, or with `shift` one for eight hours that is good for scans of labels alone.",
-        named("Session"),
-        asked=PIN,
-    ),
-    Route("POST", f"{_SLOT}/hold", Api.hold, "Takes a slot out of service.", named("Held"), Role.OPERATOR, Reason),
-    Route(
-        "POST",
-        f"{_SLOT}/release",
-        Api.release_slot,
-        "Puts a slot on trial.",
-        named("Released"),
-        Role.ENGINEER,
-        Reason,
-    ),
-    Route(
-        "POST",
-        f"{PREFIX}/line/release",
-        Api.release_line,
-        "Releases the line, and every slot that is out of service.",
-        named("Released"),
-        Role.ENGINEER,
-        Reason,
-    ),
-    Route(
-        "POST",
-        f"{_UNIT}/release",
-        Api.release_unit,
-        "Ends the quarantine of a unit, by UID: it may be tried again.",
-        table(released={"type": "string"}),
-        Role.ENGINEER,
-        UnitReason,
-    ),
-    Route(
-        "POST",
-        f"{_UNIT}/scrap",
-        Api.scrap_unit,
-        "Scraps a unit, by UID: its identity is burned for ever, and `certificate` is that of the DAC to be revoked.",
-        table(scrapped={"type": "string"}, certificate={"type": ["string", "null"]}),
-        Role.ENGINEER,
-        UnitReason,
-    ),
-    Route(
-        "GET",
-        f"{PREFIX}/samples",
-        Api.samples,
-        "The golden and known-bad boards, and how each ended last.",
-        table(samples={"type": "array", "items": named("Sample")}),
-    ),
-    Route(
-        "POST",
-        f"{PREFIX}/samples",
-        Api.new_sample,
-        "Makes a board a sample, which proves the line.",
-        table(sample={"type": "string"}),
-        Role.ENGINEER,
-        NewSample,
-    ),
-    Route(
-        "POST",
-        f"{PREFIX}/lots",
-        Api.new_lot,
-        "Opens a lot for a work order: new units come from it.",
-        named("ChangedLot"),
-        Role.ENGINEER,
-        NewLot,
-    ),
-    Route(
-        "POST", f"{_LOT}/open", Api.open_lot, "Opens a paused lot again.", named("ChangedLot"), Role.ENGINEER, LotReason
-    ),
-    Route(
-        "POST",
-        f"{_LOT}/pause",
-        Api.pause_lot,
-        "Lets no new unit begin in a lot for now.",
-        named("ChangedLot"),
-        Role.ENGINEER,
-        LotReason,
-    ),
-    Route(
-        "POST",
-        f"{_LOT}/close",
-        Api.close_lot,
-        "Lets no new unit ever begin in a lot again.",
-        named("ChangedLot"),
-        Role.ENGINEER,
-        LotReason,
-    ),
-)
-
-
-@cache
-def described_routes() -> dict[str, object]:
-    """The API in OpenAPI 3.1."""
-    return described(ROUTES)

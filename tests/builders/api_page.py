@@ -4,7 +4,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from station.web.api import PREFIX, described_routes
+from station.web.api import PREFIX
+from station.web.routes import described_routes
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 

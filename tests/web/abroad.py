@@ -15,6 +15,7 @@ import aiohttp
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.people import Role
+from station.web import routes
 from station.web.api import Api
 from station.web.certificate import Certificate
 from station.web.counted import Counted
@@ -98,7 +99,7 @@ async def served(tmp_path: Path, *, hsts_days: int = 0, days: int = 90) -> Async
     )
     none = tmp_path / "none"
     counted = Counted(none, tmp_path / "recipe.toml")
-    site.further.append(Api(door, lambda: site.hub, LedgerReader(none), pins, acts, counted).add_to)
+    site.further.append(routes.of(Api(door, lambda: site.hub, LedgerReader(none), pins, acts, counted)))
     serving = asyncio.create_task(site.run())
     tls = ssl.create_default_context(cafile=certificate)
     connector, jar = aiohttp.TCPConnector(ssl=tls), aiohttp.DummyCookieJar()

@@ -28,7 +28,7 @@ from station.domain.attempt import Failed, Voided
 from station.domain.intervention import Decision
 from station.domain.people import Role
 from station.domain.samples import Expected
-from station.web import api
+from station.web import routes
 from station.web.api import Api
 from station.web.central import Central
 from station.web.counted import Counted
@@ -48,10 +48,10 @@ def main() -> None:
     threading.Thread(target=lambda: asyncio.run(_serve(Path(sys.argv[1]), served)), daemon=True).start()
     url, token = served.get(timeout=120)
     headers = {"Authorization": f"Bearer {token}"} if "--token" in sys.argv else {}
-    schema = schemathesis.openapi.from_dict(api.described_routes())
+    schema = schemathesis.openapi.from_dict(routes.described_routes())
     schema.config.update(base_url=url)
     found = {}
-    for route in api.ROUTES:
+    for route in routes.ROUTES:
         asked = 0
 
         @given(case=schema[route.path][route.method].as_strategy())
@@ -87,9 +87,8 @@ async def _serve(folder: Path, served: "Queue[tuple[str, str]]") -> None:
     async with Ledger.open(path, station="line-1") as ledger:
         await _fill(ledger)
         hub, app = Hub(door, "1"), web.Application(middlewares=[guarded])
-        Api(door, lambda: hub, LedgerReader(path), PINs(people), Acts(), Counted(path, recipe), Central(view)).add_to(
-            app
-        )
+        counted, central = Counted(path, recipe), Central(view)
+        routes.of(Api(door, lambda: hub, LedgerReader(path), PINs(people), Acts(), counted, central))(app)
         async with TestServer(app) as server:
             served.put((str(server.make_url("/")).rstrip("/"), token))
             await asyncio.Event().wait()

@@ -24,7 +24,9 @@ from station.domain.attempt import Voided
 from station.domain.labelling import LabelStage
 from station.domain.people import Role
 from station.line.status import HoldStatus
-from station.web.api import ActRefused, Api, LabelWrong, LotChange
+from station.web import routes
+from station.web.acts import ActRefused, LabelWrong, LotChange
+from station.web.api import Api
 from station.web.central import Central
 from station.web.certificate import Certificate
 from station.web.counted import Counted
@@ -43,7 +45,7 @@ OPERATOR, ENGINEER = "280461", "739154"
 
 
 class Acts:
-    """`web.api.Acts`: what people do shows on the line."""
+    """`web.acts.Acts`: what people do shows on the line."""
 
     def __init__(self, door: FakeDoor) -> None:
         self._door = door
@@ -111,7 +113,7 @@ async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: 
     recipe.write_text("[within]\nconfirm = 30\n")
     reader, counted, central = LedgerReader(path), Counted(path, recipe), Central(view)
     site.further += [
-        Api(door, lambda: site.hub, reader, PINs(people), Acts(door), counted, central).add_to,
+        routes.of(Api(door, lambda: site.hub, reader, PINs(people), Acts(door), counted, central)),
         Pages(door, reader, counted, central).add_to,
     ]
 
@@ -123,7 +125,7 @@ def seen_abroad(door: FakeDoor, listen: str, folder: Path) -> Site:
     site = Site(door, listen, certificate=lambda: Certificate(*pair), reading=Reading(pins, hours=8))
     none = folder / "none"
     counted = Counted(none, folder / "recipe.toml")
-    site.further.append(Api(door, lambda: site.hub, LedgerReader(none), pins, Acts(door), counted).add_to)
+    site.further.append(routes.of(Api(door, lambda: site.hub, LedgerReader(none), pins, Acts(door), counted)))
     return site
 
 

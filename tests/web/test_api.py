@@ -27,8 +27,9 @@ from station.domain.policy import Suspicion
 from station.domain.samples import Expected, SampleChecked
 from station.line.line import Line
 from station.mes.message import Message
-from station.web import api
-from station.web.api import ActRefused, Api, LabelWrong
+from station.web import api, routes
+from station.web.acts import FORMS, ActRefused, LabelWrong, LotChange
+from station.web.api import Api
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
@@ -81,7 +82,7 @@ class Acts:
     async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
         return self._did("open_lot", lot.name, who, lot.reason, {"lot": lot.name, "state": "open"})
 
-    async def change_lot(self, lot: str, change: api.LotChange, *, who: str, reason: str) -> Mapping[str, object]:
+    async def change_lot(self, lot: str, change: LotChange, *, who: str, reason: str) -> Mapping[str, object]:
         return self._did(change, lot, who, reason, {"lot": lot, "state": change})
 
     def _did(
@@ -132,9 +133,8 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     async with Ledger.open(path, station="line-1") as ledger:
         hub = Hub(door, "1")
         server = web.Application(middlewares=[guarded])
-        Api(
-            door, lambda: hub, LedgerReader(path), PINs(people, clock=lambda: 1000.0), acts, Counted(path, recipe)
-        ).add_to(server)
+        pins = PINs(people, clock=lambda: 1000.0)
+        routes.of(Api(door, lambda: hub, LedgerReader(path), pins, acts, Counted(path, recipe)))(server)
         async with TestClient(TestServer(server)) as client:
             yield Desk(client, acts, people, ledger, path)
 
@@ -490,7 +490,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert references <= set(components["schemas"])
 
 
-@pytest.mark.parametrize(("form", "kind"), api.FORMS.items())
+@pytest.mark.parametrize(("form", "kind"), FORMS.items())
 async def test_a_label_is_an_engineers_alone(desk: Desk, form: str, kind: str) -> None:
     """Nothing may keep the answer; the daemon's command has recorded it."""
     path = f"{api.PREFIX}/units/{'0' * 24}/label.{form}"

@@ -15,6 +15,7 @@ from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.attempt import Failed
+from station.web import routes
 from station.web.api import Api
 from station.web.central import Central
 from station.web.counted import Counted
@@ -57,7 +58,7 @@ async def client(
         api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted, central)
         told = Metrics(version="1", slots=["1", "2"], commits=ledger.commit_times)
         metrics = MetricsRoute(told, NewsReader(path), None, of_the_moment, lambda: 0)
-        site.further = [api.add_to, metrics.add_to, Pages(door, reader, counted, central).add_to]
+        site.further = [routes.of(api), metrics.add_to, Pages(door, reader, counted, central).add_to]
         async with TestClient(TestServer(site.application())) as found:
             yield found
 

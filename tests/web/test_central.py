@@ -16,6 +16,7 @@ from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.people import Role
 from station.web import central as page
+from station.web import routes
 from station.web.api import PREFIX, Api
 from station.web.central import NO_READER, Central, CentreAway, SharedView
 from station.web.counted import Counted
@@ -41,7 +42,7 @@ class Desk:
         door, counted = FakeDoor([slot("1")]), Counted(path, self.folder / "recipe.toml")
         site = Site(door, "127.0.0.1:0", reading=Reading(pins, 8) if signs_in else None)
         api = Api(door, lambda: site.hub, LedgerReader(path), pins, Acts(), counted, central)
-        site.further = [api.add_to, Pages(door, LedgerReader(path), counted, central).add_to]
+        site.further = [routes.of(api), Pages(door, LedgerReader(path), counted, central).add_to]
         return site
 
 

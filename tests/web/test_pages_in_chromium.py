@@ -12,6 +12,7 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.attempt import Voided
+from station.web import routes
 from station.web.api import Api
 from station.web.central import Central
 from station.web.counted import Counted
@@ -71,7 +72,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         door, reader, counted = FakeDoor(mixed(16)), LedgerReader(path), Counted(path, recipe)
         site = Site(door, "127.0.0.1:0")
         api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted)
-        site.further = [api.add_to, Pages(door, reader, counted, Central(lambda: view(24))).add_to]
+        site.further = [routes.of(api), Pages(door, reader, counted, Central(lambda: view(24))).add_to]
         serving = asyncio.create_task(site.run())
         try:
             found = Desk(await address(site), ledger)

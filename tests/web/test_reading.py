@@ -13,8 +13,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from station.domain.people import Role
-from station.web.api import ROUTES
 from station.web.reading import MOST, local
+from station.web.routes import ROUTES
 from station.web.sign_in import WORDS
 from tests.web.abroad import CANARY, FORM, HOURS, PIN, Abroad, cookie_of, served
 from tests.web.fake_door import slot

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.web import api
+from station.web import routes
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +23,6 @@ def test_every_answer_is_as_described(tmp_path: Path, *, with_token: bool) -> No
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert found.keys() == {f"{route.method} {route.path}" for route in api.ROUTES}
+    assert found.keys() == {f"{route.method} {route.path}" for route in routes.ROUTES}
     assert not [failure for _, failure in found.values() if failure]
     assert all(asked for asked, _ in found.values())
