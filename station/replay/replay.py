@@ -37,15 +37,9 @@ from station.procedure.whole import carry_out
 from station.recipe.recipe import Recipe
 from station.replay import clock
 from station.replay.entries import EntryInvalid
-from station.replay.playing import (
-    PlayedAuthority,
-    PlayedBench,
-    PlayedLedger,
-    PlayedRoute,
-    Player,
-    StoppedByLine,
-    Unanswered,
-)
+from station.replay.played_bench import PlayedBench, PlayedProgrammer
+from station.replay.played_records import PlayedAuthority, PlayedLedger, PlayedRoute
+from station.replay.player import Player, StoppedByLine, Unanswered
 from station.replay.recording import Entry, Recording, moment
 from station.replay.stand_ins import with_stand_ins
 
@@ -98,7 +92,7 @@ async def _played(recording: Recording, recipe: Recipe, installation: Installati
     recorded = list(recording.way)
     before = list(takewhile(lambda event: isinstance(event, ClockAccepted), recorded))
     player = Player(recording, recipe)
-    installation = replace(installation, start=player.start)
+    installation = replace(installation, start=PlayedProgrammer(player).start)
     bench = PlayedBench(player, installation, _board_deadlines(recording.head))
     ledger = PlayedLedger(player, before)
     verdict, unanswered = await _worked(player, bench, ledger, recipe)
