@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -27,6 +27,15 @@ def key_name(public_key: ec.EllipticCurvePublicKey) -> str:
     """The name of a key in journal and log: SHA-256 of its SubjectPublicKeyInfo, in hexadecimal."""
     spki = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).hexdigest()
+
+
+def certificate_key(certificate: bytes) -> str | None:
+    """The name of the key in a certificate, DER; None for bytes that are no certificate for a key on an elliptic curve."""
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key_name(key) if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
 def csr_key(csr: bytes) -> str:

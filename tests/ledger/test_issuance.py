@@ -48,7 +48,7 @@ async def test_what_came_besides_in_an_answer_is_an_orphan(ledger: Ledger, path:
     (orphan,) = orphans.listed(path)
     assert (orphan.kind, orphan.uid, orphan.serial_number) == (OrphanKind.SURPLUS, str(UID), foreign.dac_serial_number)
     assert orphan.live_serial_number == answer.dac_serial_number
-    assert orphan.reason == "it came in the answer to another key's request"  # on disk, where the export knows it by
+    assert orphan.reason == "it came in the answer to another key's request"
     assert (await ledger.of_key(answer.key, UID)).credentials == answer
 
 
@@ -202,14 +202,21 @@ async def test_a_units_serial_number_is_never_given_out_for_revocation(
 async def test_a_certificate_for_another_key_is_not_given_out_for_revocation_by_itself(
     ledger: Ledger, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A PKI that answers for many at once sends those of other lines along, and revoking them would revoke their units'."""
-    unit, foreign = credentials(0xAB), credentials(0xCD)
+    """A PKI that answers for many at once sends those of other lines along, or mixes answers up, and revoking them would
+    revoke their units'. A second certificate for a key of this line is nobody else's, whatever answer brought it.
+    """
+    unit, besides, instead = credentials(0xAB), credentials(0xCD), credentials(0xEF)
+    own_key = ec.generate_private_key(ec.SECP256R1())
+    own, again = credentials(0x12, own_key), credentials(0x13, own_key)
+    await issued(ledger, own, OTHER_UID)
     await ledger.submitted(unit.key, b"CSR", UID)
-    await ledger.record_issued(unit.key, unit, [foreign.dac])
+    await ledger.record_refused(unit.key, RefusedAnswer("for another key", b"", (instead.dac,)))
+    await ledger.submitted(unit.key, b"CSR", UID)
+    await ledger.record_issued(unit.key, unit, [besides.dac, again.dac])
     pki.export_revocations(ledger=path)
     told = capsys.readouterr()
-    assert told.out.splitlines() == ["serial_number,key_sha256,kind,uid,since,reason"]
-    assert "1 for other keys are left out" in told.err
+    assert [line.split(",")[0] for line in told.out.splitlines()] == ["serial_number", "13"]
+    assert "2 for other keys are left out" in told.err
 
 
 async def test_a_pending_request_is_no_orphan_and_one_request(ledger: Ledger, path: Path) -> None:

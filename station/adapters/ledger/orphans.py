@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from station.adapters.ledger import chain, issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
-from station.domain.credentials import serial_number_text
+from station.domain.credentials import certificate_key, serial_number_text
 from station.domain.disposition import Scrapped
 from station.domain.facts import RequestAnswered
 from station.domain.intervention import Decision, DecisionRefused
@@ -50,10 +50,10 @@ class Orphan:
     """The certificate that the key's unit has."""
     reason: str | None
     also_live: bool = False
-    is_foreign: bool = False
-    """A certificate for a key that this ledger does not know: it may be a unit's of another line."""
     """Whether a unit has a certificate with the same serial number, which a PKI that repeats numbers has made: revoking
     this one would revoke that unit's."""
+    is_foreign: bool = False
+    """Whether it is a certificate for a key for which this ledger has no request: it may be a unit's of another line."""
 
 
 def listed(path: Path) -> tuple[Orphan, ...]:
@@ -95,12 +95,19 @@ def listed(path: Path) -> tuple[Orphan, ...]:
                 row.dac_serial_number,
                 row.reason,
                 row.namesake is not None,
-                row.reason == issuance.BESIDES,
+                _is_foreign(connection, row.content),
             )
-            for row in connection.execute(spares)
+            for row in connection.execute(spares).all()
         ]
         scrapped = _scrapped(connection)
     return (*unknown, *found, *scrapped)
+
+
+def _is_foreign(connection: Connection, certificate: bytes | None) -> bool:
+    """The PKI's own list is compared by key, and bytes that are no certificate are nobody's."""
+    if certificate is None or (key := certificate_key(certificate)) is None:
+        return False
+    return connection.scalar(select(_request.c.id).where(_request.c.key == key).limit(1)) is None
 
 
 def _scrapped(connection: Connection) -> list[Orphan]:

@@ -168,7 +168,7 @@ def export_revocations(
     """Write the serial numbers of all open orphans, for the PKI to revoke. `close` takes them off the list afterwards.
 
     A number that a unit's certificate has, too, is left out: revoking it would revoke that unit. So is a certificate for
-    another key that came in a board's answer, since it may be a unit's of another line.
+    a key for which this ledger has no request, since it may be a unit's of another line.
     """
     every = orphans.listed(ledger_path(config, ledger))
     found = [orphan for orphan in every if not orphan.is_foreign]
