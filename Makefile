@@ -29,10 +29,10 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-# mypy and the tests share the two cores of a small machine. Tests of whole lines wait much of their time: four workers keep both busy.
+# mypy and the tests share the two cores of a small machine. Tests of whole lines wait most of their time: five workers keep both busy.
 test: compilers umockdev chromium mosquitto softhsm postgresql $(READY)
 	$(MAKE) --jobs=2 covered lint types contracts
-	$(BIN)/python -X dev -m pytest -m line -n 4 --dist loadfile --no-loadscope-reorder --durations=25
+	$(BIN)/python -X dev -m pytest -m line -n 5 --dist loadfile --no-loadscope-reorder --durations=25
 	$(MAKE) test-commissioning
 
 # The fixtures of a file do most of the work: a second worker for its tests would do it again.
