@@ -119,11 +119,12 @@ class Sink:
 
     def _has_lines(self) -> bool:
         """Waits for lines, and a moment for those that come with the first; False at the end."""
-        while not self._lines and not self._closing:
-            self._news.get()
-        if not self._closing:
-            with contextlib.suppress(Empty):
-                self._news.get(timeout=GATHERED_FOR)
+        if not self._lines:
+            while not self._lines and not self._closing:
+                self._news.get()
+            if not self._closing:
+                with contextlib.suppress(Empty):
+                    self._news.get(timeout=GATHERED_FOR)
         return bool(self._lines)
 
     def _write(self) -> None:
