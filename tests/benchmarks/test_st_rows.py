@@ -12,7 +12,7 @@ from benchmarks.findings import Findings
 from benchmarks.machine import Machine
 from benchmarks.recording import RunUnusable
 from benchmarks.st_rows import st_rows
-from benchmarks.st_runs import CONTENDERS, Call, Done, Said, STRun, check_board
+from benchmarks.st_runs import CONTENDERS, Call, Done, Said, STRun, check_board, check_said
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.link.operational import OperationalIdentity
@@ -48,7 +48,9 @@ def said(wall: float, boards: int, *, digits: str | None = "000", statuses: tupl
 def st_run(line: str, wall: float, *, seed: int = 1, calls: int = 6, told: Said | None = None) -> STRun:
     boards = CONTENDERS[line]
     made = [call(None), *(call(board) for board in range(1, boards + 1) for _ in range(calls))]
-    return STRun.of(line, seed, 0.0, SIZES, told or said(wall, boards), made, [b"one DAC"] * boards)
+    told = told or said(wall, boards)
+    check_said(line, told)
+    return STRun.of(line, seed, 0.0, SIZES, told, made, [b"one DAC"] * boards)
 
 
 def test_the_station_is_compared_with_the_calls_of_its_own_round(tmp_path: Path) -> None:
