@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -15,29 +14,28 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import bound, rates, results
+from benchmarks import rates
 from benchmarks.attestation import attestation_costs
-from benchmarks.figures import Row
-from benchmarks.idle import Idle, idle
+from benchmarks.findings import ALONE, GROUPED, Findings
+from benchmarks.idle import idle
 from benchmarks.line_runs import ROOT, demonstrated
 from benchmarks.listeners import PAGES
 from benchmarks.machine import Machine
-from benchmarks.page import Page, page
-from benchmarks.page_rows import Pair, page_rows, pair_rows
-from benchmarks.recording import Recording, RunUnusable
+from benchmarks.page import page
+from benchmarks.page_rows import Pair
+from benchmarks.recording import RunUnusable
 from benchmarks.relay import relay_costs
-from benchmarks.report import Report
 from benchmarks.results import CROWD, LINES
-from benchmarks.scale import Scale, scales
-from benchmarks.shared import Shared, shared
-from benchmarks.shared_price import Price, price
-from benchmarks.shared_rows import price_rows, shared_rows
-from benchmarks.troubled import Troubled, troubled
-from benchmarks.troubled_rows import troubled_rows
+from benchmarks.scale import scales
+from benchmarks.shared import shared
+from benchmarks.shared_price import price
+from benchmarks.st_runs import CONTENDERS, st_run
+from benchmarks.troubled import troubled
 from station.cli.consoles import styled, wide_console
 
 PARTS = (
     *LINES,
+    *CONTENDERS,
     "idle",
     "ledger",
     "scale",
@@ -85,66 +83,7 @@ class Said:
         self._progress.advance(self._task)
 
 
-@dataclass
-class Findings:
-    """The results so far; they are shown even if the rest is interrupted."""
-
-    runs: list[Recording] = field(default_factory=list)
-    idle: Idle | None = None
-    unusable: list[str] = field(default_factory=list)
-    """The reasons why runs or parts gave no figures; such a run meets no goal."""
-    rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    attestation: list[float] = field(default_factory=list)
-    relay: list[float] = field(default_factory=list)
-    scales: list[Scale] = field(default_factory=list)
-    page: Page | None = None
-    shared: Shared | None = None
-    price: Price | None = None
-    troubled: Troubled | None = None
-    beside_pages: dict[str, list[Pair]] = field(default_factory=dict)
-    """Runs of a line with and without open pages."""
-
-    def report(self, machine: Machine, command: str) -> Report:
-        rows: list[Row] = []
-        for line, way in LINES.items():
-            ones = [run for run in self.runs if run.boards == 1 and LINES[run.line].in_ram is way.in_ram]
-            if same := [run for run in self.runs if run.line == line]:
-                rows += results.line_rows(same, ones, self.idle)
-        rows += self._parts()
-        for name, pairs in self.beside_pages.items():
-            rows += pair_rows(name, pairs)
-        sizes = next((run.sizes for run in self.runs if not LINES[run.line].in_ram), None)
-        cuts = bound.next_cuts(results.CONSTANTS, sizes) if sizes else []
-        runs = [run.as_json() for run in self.runs]
-        return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
-
-    def _parts(self) -> list[Row]:
-        """The rows of the parts that need no line."""
-        rows: list[Row] = []
-        if self.idle is not None:
-            rows += results.idle_rows(self.idle)
-        for part, found in self.rates.items():
-            rows += results.rate_rows(part, found, GOALS)
-        if self.scales:
-            rows += results.scale_rows(self.scales)
-        if self.attestation:
-            rows.append(results.attestation_row(self.attestation))
-        if self.relay:
-            rows.append(results.relay_row(self.relay))
-        if self.page is not None:
-            rows += page_rows(self.page)
-        if self.shared is not None:
-            rows += shared_rows(self.shared)
-        if self.price is not None:
-            rows += price_rows(self.price)
-        if self.troubled is not None:
-            rows += troubled_rows(self.troubled)
-        return rows
-
-
 BESIDE_PAGES = ("eight", "in-turn")
-ALONE, GROUPED = "durable commits, one by one", "durable units of work from 64 tasks, in groups"
-GOALS = {ALONE: results.COMMITS_ALONE, GROUPED: results.COMMITS_GROUPED}
 
 
 def bench(
@@ -152,7 +91,9 @@ def bench(
     seeds: Annotated[int, typer.Option(min=1, help="Rounds; each has a seed and runs every line once.")] = SEEDS,
     quick: Annotated[  # noqa: FBT002  an option
         bool,
-        typer.Option("--quick", help="Only one round: six minutes, without intervals and the ledger of a million."),
+        typer.Option(
+            "--quick", help="Only one round: some twenty minutes, without intervals and the ledger of a million."
+        ),
     ] = False,
     report: Annotated[Path, typer.Option("--json", help="Writes the results to this file.")] = Path("build/bench.json"),
     keep: Annotated[
@@ -218,18 +159,18 @@ def _measure(
     plan = [
         (name, seed)
         for seed in range(1, seeds + 1)  # round by round, so that compared runs meet the same machine
-        for name in LINES
+        for name in (*LINES, *CONTENDERS)
         if name in parts
     ]
-    others = [part for part in parts if part not in LINES]
+    others = [part for part in parts if part not in (*LINES, *CONTENDERS)]
     pairs = [(name, seed) for seed in range(1, seeds + 1) for name in BESIDE_PAGES if "page" in parts]
     said = Said(console, len(plan) + len(others) + len(pairs))
     with said.shown():
         for name, seed in plan:
-            boards = LINES[name].boards
+            boards = CONTENDERS[name] if name in CONTENDERS else LINES[name].boards
             what = f"{name}: {boards} board{'s' * (boards > 1)} in real time, seed {seed} of {seeds}"
             with said.doing(what), _noting(found, f"{name}, seed {seed}"):
-                found.runs.append(demonstrated(_new(folder, f"{name.replace(' ', '-')}-{seed}"), name, seed))
+                _measure_run(found, _new(folder, f"{name}-{seed}"), name, seed)
         for name, seed in pairs:
             what = f"{name} with {PAGES} open pages and without, seed {seed} of {seeds}"
             with said.doing(what), _noting(found, f"{name} beside pages, seed {seed}"):
@@ -238,6 +179,13 @@ def _measure(
         for part in others:
             with said.doing(part), _noting(found, part):
                 _measure_part(part, found, folder, sizes, seeds)
+
+
+def _measure_run(found: Findings, folder: Path, name: str, seed: int) -> None:
+    if name in CONTENDERS:
+        found.st_runs.append(st_run(folder, name, seed))
+    else:
+        found.runs.append(demonstrated(folder, name, seed))
 
 
 def _pair(folder: Path, name: str, seed: int) -> Pair:

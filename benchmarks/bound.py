@@ -25,6 +25,7 @@ WITNESS = 4096  # bytes of a file, read before and after a write without an eras
 FAST_UART = 92_160  # bytes a second at 921,600 baud
 READ_BACK_BYTES = 2_500  # factory data with certificates, when the board itself sends it
 CURVE_OPERATIONS = 3  # key generation, the CSR's signature, the proof of possession
+READ_WITHIN, SLEEP = 1.0, 0.5  # of ST's script, which reads until a second has passed without a byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Constants:
     curve_operation: float = 0.082
     uart_rate: float = 11_520
     pki: float = 0.020
+    list_of_boards: float = 1.0  # an estimate, as the next
+    listed_board: float = 0.5
 
     @property
     def invocation(self) -> float:
@@ -171,6 +174,37 @@ def of(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, er
 def of_ram(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False, erased: bool = True) -> float:
     """The bound of one board by the plan `ram`."""
     return sum(in_ram_by_step(constants, sizes, verified_in_full=verified_in_full, erased=erased).values())
+
+
+def of_st_calls(constants: Constants, sizes: Sizes, boards: int, threads: int) -> float:
+    """The bound of the calls that ST's tool makes, for all boards: each thread has one board after the other.
+
+    Each of three files has a run of its own, with the external loader, and another one that only resets.
+    """
+    c = constants
+    of_one = (
+        3 * (c.invocation + c.external_loader + c.reset)
+        + 3 * (c.invocation + c.reset)
+        + sum(c.internal(size) + c.readback(size) for size in (sizes.provisioner, sizes.application))
+        + c.external(sizes.factory_data)
+        + c.readback(sizes.factory_data)
+        + _listening(c)
+    )
+    return of_st_list(c, boards) + math.ceil(boards / threads) * of_one
+
+
+def _listening(constants: Constants) -> float:
+    """From the programmer's end, when ST's script opens the port, until it has read the word of the firmware that has then booted."""
+    spoken, reading = constants.after_exit + constants.rewrite, 0.0
+    while spoken >= reading + READ_WITHIN:
+        reading += READ_WITHIN + SLEEP
+    return max(spoken, reading) + READ_WITHIN
+
+
+def of_st_list(constants: Constants, boards: int) -> float:
+    """The list of boards that precedes them; it connects to each."""
+    c = constants
+    return c.start_of_process + c.list_of_boards + boards * c.listed_board + c.end_of_process
 
 
 @dataclass(frozen=True, slots=True)

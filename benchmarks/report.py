@@ -11,6 +11,7 @@ from rich.text import Text
 from benchmarks.bound import Cut
 from benchmarks.figures import Row, Verdict
 from benchmarks.machine import Machine
+from benchmarks.proofs import Proof
 from benchmarks.results import Step
 
 COLOURS = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.NONE: "dim"}
@@ -27,6 +28,7 @@ class Report:
     cuts: Sequence[Cut]
     runs: Sequence[dict[str, object]]
     unusable: Sequence[str] = ()
+    proofs: Sequence[Proof] = ()
 
     @property
     def held(self) -> list[Row]:
@@ -46,12 +48,15 @@ class Report:
             "cuts": [{"what": cut.what, "seconds": round(cut.seconds, 3), "price": cut.price} for cut in self.cuts],
             "runs": list(self.runs),
             "unusable": list(self.unusable),
+            "proofs": [proof.as_json() for proof in self.proofs],
         }
 
     def print(self, console: Console) -> None:
         console.print()
         console.print(f"{self.machine}", soft_wrap=True)
         console.print(_rows(self.rows))
+        if self.proofs:
+            console.print(_proofs(self.proofs))
         if self.steps:
             console.print(_steps(self.steps))
         if self.cuts:
@@ -98,6 +103,13 @@ def _steps(steps: Sequence[Step]) -> Table:
 
 def _cells(measured: float, bound: float) -> tuple[str, str]:
     return f"{measured:.3f}", f"{measured - bound:+.3f}"
+
+
+def _proofs(proofs: Sequence[Proof]) -> Table:
+    table = Table("what is proven", "by ST's calls", "by the station", box=None, header_style="bold")
+    for proof in proofs:
+        table.add_row(proof.what, proof.st, proof.station)
+    return table
 
 
 def _cuts(cuts: Sequence[Cut]) -> Table:

@@ -66,6 +66,17 @@ def test_the_provisioning_firmware_in_ram_saves_its_pages_and_on_blank_boards_al
     assert sorted(bound.in_ram_by_step(default, PLAN)) == sorted(bound.by_step(default, PLAN))
 
 
+def test_the_calls_of_sts_tool_take_as_long_as_the_study_says() -> None:
+    """The study has 24.4 s a board, 19.9 s with an ST-LINK V3, 30.2 s on a slow host, without the list; boards that share a thread wait."""
+    fast = PROFILES[DEFAULT]
+    for name, seconds in {DEFAULT: 24.4, "fast-host-v3": 19.9, "slow-host-v2-1": 30.2}.items():
+        one = bound.of_st_calls(PROFILES[name], PLAN, 1, 6) - bound.of_st_list(PROFILES[name], 1)
+        assert one == pytest.approx(seconds, abs=0.2)
+    assert bound.of_st_list(fast, 8) == pytest.approx(0.35 + 1.0 + 8 * 0.5)
+    of_eight = bound.of_st_calls(fast, PLAN, 8, 6) - bound.of_st_list(fast, 8)
+    assert of_eight == pytest.approx(2 * (bound.of_st_calls(fast, PLAN, 6, 6) - bound.of_st_list(fast, 6)))
+
+
 def test_the_next_cuts_come_dearest_first() -> None:
     """The greatest saving comes first; each saves some time and never the whole cycle."""
     saved = [cut.seconds for cut in bound.next_cuts(PROFILES[DEFAULT], PLAN)]

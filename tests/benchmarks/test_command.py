@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from benchmarks import __main__ as command
-from benchmarks.__main__ import ALONE, Findings, bench
+from benchmarks.__main__ import bench
+from benchmarks.findings import ALONE, Findings
 
 
 def test_a_report_in_a_file_has_no_markup(
