@@ -202,8 +202,9 @@ async def test_a_units_serial_number_is_never_given_out_for_revocation(
 async def test_a_certificate_for_another_key_is_not_given_out_for_revocation_by_itself(
     ledger: Ledger, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A PKI that answers for many at once sends those of other lines along, or mixes answers up, and revoking them would
-    revoke their units'. A second certificate for a key of this line is nobody else's, whatever answer brought it.
+    """A PKI that answers for many at once sends those of other lines along, or mixes answers up: revoking them would revoke units.
+
+    A second certificate for a key of this line is nobody else's, whatever answer brought it.
     """
     unit, besides, instead = credentials(0xAB), credentials(0xCD), credentials(0xEF)
     own_key = ec.generate_private_key(ec.SECP256R1())

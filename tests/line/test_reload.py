@@ -73,7 +73,7 @@ def test_limits_deadlines_and_the_logs_level_are_applied(standing: Standing) -> 
         ("1", "fail"),
     ]
     assert standing.next_board(2).verdict == "pass"
-    assert len(told(standing, "attempt.finished")) == 3
+    standing.until(lambda: len(told(standing, "attempt.finished")) == 3)
 
 
 def test_what_waits_for_a_restart_is_named_each_time(standing: Standing) -> None:

@@ -20,9 +20,6 @@ from queue import Empty, SimpleQueue
 QUEUE_SIZE = 1 << 20  # bytes: some thousand lines, a minute of a full line of slots
 RETRIED_EVERY = 1.0
 AT_ONCE = 100  # lines in one write
-# Seconds between the first line that waits and the write. What happens on a line says several things at once, and waking
-# the thread for each costs more than the lines.
-GATHERED_FOR = 0.05
 STDERR = 2
 
 
@@ -118,13 +115,9 @@ class Sink:
             os.close(self._descriptor)
 
     def _has_lines(self) -> bool:
-        """Waits for lines, and a moment for those that come with the first; False at the end."""
-        if not self._lines:
-            while not self._lines and not self._closing:
-                self._news.get()
-            if not self._closing:
-                with contextlib.suppress(Empty):
-                    self._news.get(timeout=GATHERED_FOR)
+        """Waits for lines; False at the end."""
+        while not self._lines and not self._closing:
+            self._news.get()
         return bool(self._lines)
 
     def _write(self) -> None:
