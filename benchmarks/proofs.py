@@ -28,7 +28,7 @@ SAID = (
     Proof("an erase", NOT_LOOKED_AT, "the range erased; without an erase, reads before and after the write"),
     Proof("the application's bytes", "compared, all", "check sums of all sectors; of every 50th unit all bytes"),
     Proof("factory data with certificates", NOT_LOOKED_AT, "read back by the external loader, every record compared"),
-    Proof("the private key", "one for all boards, in the firmware's image", "made by the board, never leaves it"),
+    Proof("the private key", "one for all boards, in the firmware's image", "made by the board, each its own"),
     Proof(
         "possession of the key",
         NOT_LOOKED_AT,
