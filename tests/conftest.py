@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import uvloop
 from _pytest.mark.expression import Expression
+from hypothesis import settings
 from pytest_asyncio.plugin import LoopFactory
 
 from tests.builders.tokens import Tokens
@@ -23,6 +24,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Images of containers set this. Each of the thousand processes that the tests start would compile all its modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A property is right on a busy machine, too, where an example may take longer than Hypothesis's 0.2 s.
+settings.register_profile("patient", settings(), deadline=None)  # else as Hypothesis has it: in CI nothing by chance
+settings.load_profile("patient")
 
 # In development mode asyncio warns of each step that takes 0.1 s, which on a busy machine any does. The warning would come
 # between the lines of a command under test.

@@ -2,7 +2,7 @@
 """Figures: median, interval, and the comparison of the median with its goal."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.figures import Goal, Row, Sample, Verdict
@@ -24,7 +24,6 @@ def test_a_sample_has_a_value() -> None:
         Sample(())
 
 
-@settings(deadline=None)  # a busy machine's
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=9))
 def test_the_interval_holds_the_median_and_lies_within_the_values(values: list[float]) -> None:
     """The interval is made of medians of resampled values."""

@@ -76,7 +76,7 @@ def test_whole_certificates_are_kept_from_a_cut_answer() -> None:
     assert answers.readable_in(b"hello") == ()
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_no_content_raises_anything_else(body: bytes) -> None:
     """A server may send anything."""
@@ -85,7 +85,7 @@ def test_no_content_raises_anything_else(body: bytes) -> None:
     assert answers.readable_in(body) == ()
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.sampled_from(sorted(FORMS)), st.integers(min_value=0), st.integers(min_value=1, max_value=255))
 def test_no_damage_raises_anything_else(form: str, at: int, change: int) -> None:
     """One byte is another."""

@@ -65,7 +65,7 @@ def test_the_example_of_the_standard_is_read() -> None:
     assert {"challengePassword", "the extension macAddress"} <= set(lacks)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.binary(max_size=200))
 def test_no_content_raises_anything_else(content: bytes) -> None:
     """A server may send anything."""

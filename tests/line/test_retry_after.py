@@ -55,7 +55,7 @@ def test_every_form_is_a_number_of_seconds_or_none(text: str | None) -> None:
     assert retry_after.seconds(text, NOW) == SECONDS[text]
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ ([+-]\d+|[A-Z]+)"))
 def test_no_text_raises(text: str) -> None:
     """A header may hold anything."""

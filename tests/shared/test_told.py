@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from station.adapters.centre.told import Unreadable, moment, told
@@ -57,7 +57,6 @@ def test_what_cannot_be_read_says_why(content: object, why: str) -> None:
         told(line(content))
 
 
-@settings(deadline=None)  # a slow machine's
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(text: bytes) -> None:
     try:
