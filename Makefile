@@ -108,7 +108,8 @@ labelled: $(READY) $(COMMISSIONERS)
 kills: $(READY) mosquitto
 	$(BIN)/python -m tests.line.kills
 
-# kill -9 of every process in every state of an attempt, which makes the tables of docs/reliability.md; half an hour.
+# kill -9 of every process in every state of an attempt, which makes the tables of docs/reliability.md; twenty minutes.
+# `make kill-table ARGS="--plan ram"` tries and writes one plan.
 kill-table: $(READY) postgresql
 	$(BIN)/python -m tests.line.kill_table $(ARGS)
 

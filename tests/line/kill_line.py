@@ -11,14 +11,16 @@ from typing import Protocol
 
 from station.adapters.ledger import outbox
 from station.daemon import control
+from station.domain.attempt import Phase
 from station.domain.labelling import LabelEvent
 from tests.builders.json_lines import objects_of
 from tests.builders.line import Line
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.referee.boards import pack
 from tests.line import held, pki_line, struck
+from tests.line.kill_expected import contradictions
 from tests.line.kill_judgement import SEATED_AGAIN, JudgedLine, Seen
-from tests.line.kill_states import Cell, Kind, Part, State, Victim
+from tests.line.kill_states import HANGING, Cell, Kind, Part, State, Victim
 from tests.line.killed_line import Died
 from tests.line.pki_line import Switches
 from tests.line.standing_line import Standing
@@ -77,6 +79,19 @@ class Programmer:
 
 
 @dataclass
+class Power:
+    """The supply of the board, which dips: the core is reset, and what was in RAM is lost."""
+
+    line: Line
+
+    def kill(self) -> None:
+        bench.ask(self.line.folder, "brown_out", ports=[1])
+
+    def start(self) -> None:
+        """Nothing: the supply has come back by itself."""
+
+
+@dataclass
 class KillLine(JudgedLine):
     """One running line, at which cells are tried one after the other."""
 
@@ -118,7 +133,9 @@ class KillLine(JudgedLine):
         self._until_passed()
         self._rests()
         self._pull()
-        return self._judged(first, known, hands, begun=begun, labels=self.labels)
+        seen = self._judged(first, known, hands, begun=begun, labels=self.labels)
+        assert not (found := list(contradictions(cell, seen))), found
+        return seen
 
     # --- into the state -------------------------------------------------------------------------------------------------
 
@@ -126,11 +143,10 @@ class KillLine(JudgedLine):
         """Brings the line into the state. Returns the scan that is under way, if there is one."""
         match state.kind:
             case Kind.HELD:
-                (self.folder / struck.STRIKE).write_text(state.name, encoding="ascii")
+                self._strikes(state.name)
                 self._seat()
                 scan = self._scanning() if state.name.endswith(LabelEvent.BOUND) else None
-                self._until((self.folder / held.REACHED).exists)
-                (self.folder / held.REACHED).unlink()
+                self._held()
                 return scan
             case Kind.GONE:
                 self._seat()
@@ -145,19 +161,46 @@ class KillLine(JudgedLine):
                 self._until(lambda: len(pki_line.issued(self.line.folder)) > before)
             case Kind.HANGS:
                 self._meets(state, {"what": "hang"})
+            case Kind.READS:
+                assert state.step is not None
+                self._strikes(f"after {state.step.value}")
+                self._seat()
+                self._held()
+                # To the bench this is the reading with which the plan `flash` begins that step.
+                self._armed(Phase.FLASH_OPERATIONAL, {"what": "hang"})
+                (self.folder / held.GO).touch()
+                self._until(lambda: self._has_befallen(len(self.boards), "hang"))
             case Kind.LATE_BOARD:
-                self._meets(state, {"what": "late_answer", "seconds": LATE})
+                # A board that has just booted greets, and the station then asks again at once: both answers are late.
+                times = 2 if state.step is Phase.AWAIT_CSR else 1
+                self._meets(state, {"what": "late_answer", "seconds": LATE, "times": times})
             case Kind.IDLE:
                 pass
         return None
 
     def _meets(self, state: State, fault: Mapping[str, object]) -> None:
-        """Seats a board with a fault, and returns when it has happened."""
+        """Seats a board with a fault, and returns when it has happened, and the ledger has the step, which the bench sees earlier."""
         assert state.step is not None
         number = len(self.boards) + 1
-        bench.ask(self.line.folder, "fault", fault={"board": number, "at": state.step.value, **fault})
+        self._armed(state.step, fault, number)
         self._seat()
         self._until(lambda: self._has_befallen(number, str(fault["what"])))
+        step = state.step.value
+        self._until(lambda: step in self._begun_steps())
+
+    def _armed(self, at: Phase, fault: Mapping[str, object], board: int | None = None) -> None:
+        """Gives a fault to the board with this number, or to the newest."""
+        number = board or len(self.boards)
+        bench.ask(self.line.folder, "fault", fault={"board": number, "at": at.value, **fault})
+
+    def _strikes(self, moment: str) -> None:
+        """Has the daemon stand still at this moment."""
+        (self.folder / struck.STRIKE).write_text(moment, encoding="ascii")
+
+    def _held(self) -> None:
+        """Returns when the daemon stands still."""
+        self._until((self.folder / held.REACHED).exists)
+        (self.folder / held.REACHED).unlink()
 
     def _seat(self) -> None:
         """Seats a fresh board."""
@@ -196,9 +239,11 @@ class KillLine(JudgedLine):
     def _struck(self, cell: Cell) -> None:
         """Kills the process, and lets the one that stands still go on, if that is another."""
         state = cell.state
-        if state.step is not None and self._open_step() != state.step.value:
+        if state.step is not None and self._begun_steps()[-1] != state.step.value:
             raise Missed
         self.sampler.sample(each.pid for each in self.line.processes.values())
+        if cell.victim is Victim.POWER and state.kind is Kind.HELD:
+            self._until(lambda: not programmers(Standing(self.line)))  # it runs on while the daemon stands still
         self.kills.append({"who": str(cell.victim), "at": time.time()})
         self.victims[cell.victim].kill()
         holder = Victim.RECEIVER if state.name == receiver_process.MOMENT else Victim.DAEMON
@@ -221,7 +266,7 @@ class KillLine(JudgedLine):
         log = Log(self.line.folder)
         self.victims[Victim.DAEMON].start()
         self._seated_for(state)
-        if state.kind is Kind.HANGS:
+        if state.kind in HANGING:
             log.wait(event="probe.awaited")
             self.victims[Victim.PROGRAMMER].kill()
 

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from station.adapters.system.secret_files import SHARED_MEMORY
 from station.daemon import control
+from station.domain.product import Plan
 from station.line.status import Status
 from tests.builders.line import Line, LineFailed
 from tests.builders.postgresql import Server
@@ -91,7 +92,7 @@ class SharedKillLine(KillLine):
 
 
 @contextmanager
-def standing(folder: Path) -> Iterator[KillLine]:
+def standing(folder: Path, plan: Plan) -> Iterator[KillLine]:
     """Two stations and their centre; boards are seated at the first. In the end raises `CellFailed` if anything is left behind."""
     work = folder / "work"
     work.mkdir(parents=True)
@@ -104,7 +105,7 @@ def standing(folder: Path) -> Iterator[KillLine]:
         }
         with (
             patch.dict("os.environ", settings),
-            factory(work / "line", kind=HeldTwo, recipe=recipe_with(work, "")) as two,
+            factory(work / "line", kind=HeldTwo, recipe=recipe_with(work, "", plan)) as two,
         ):
             two.approve()
             line = FirstStation(two.line.folder, two.line.recipe, {"daemon": two.line.processes["line-1"]}, two=two)

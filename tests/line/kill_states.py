@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of a line in which a process is killed, the processes, and which pairs make no sense. Pure.
+"""The states of a line in which a process is killed, the processes, and which pairs make no sense, for each plan. Pure.
 
 `tests/line/kill_table.py` tries the other pairs and writes the table in docs/reliability.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from station.config.mes import WEBHOOK
 from station.domain.attempt import FLASHING, VERDICTS, Phase
 from station.domain.labelling import LabelEvent
+from station.domain.product import Plan
 from tests.line.kill_moments import MOMENTS
 
 
 class Victim(StrEnum):
-    """The processes, by their names in the table."""
+    """The processes, by their names in the table, and what else is taken away for a moment."""
 
     DAEMON = "daemon"
     PKI = "PKI"
@@ -23,6 +24,8 @@ class Victim(StrEnum):
     PRINTER = "printer"
     RECEIVER = "MES receiver"
     POSTGRESQL = "PostgreSQL"
+    POWER = "the board's power"
+    """No process: the supply dips, and what was in RAM is lost."""
 
 
 class Kind(Enum):
@@ -31,6 +34,7 @@ class Kind(Enum):
     IDLE = "no board is in the slot"
     HELD = "the daemon stands still at this moment"
     HANGS = "the programmer hangs in its step"
+    READS = "the programmer hangs while it reads the flash back in its step"
     LATE_BOARD = "the board answers late in its step"
     LATE_PKI = "the PKI has issued the certificate and answers late"
     GONE = "the board has passed and is pulled"
@@ -62,8 +66,14 @@ IDLE = State("between boards", Kind.IDLE, Part.BETWEEN)
 GONE = State("the board is pulled after its pass", Kind.GONE, Part.BETWEEN)
 VERDICT = "the verdict"
 STEPS = tuple(phase for phase in Phase if phase not in {Phase.STARTED, *VERDICTS})
+IN_RAM = (
+    *(Phase.RECOGNISE, Phase.COPROCESSOR, Phase.FLASH_DATA, Phase.FLASH_OPERATIONAL, Phase.FLASH_PROVISIONER),
+    *(Phase.AWAIT_CSR, Phase.RELAY_TO_PKI, Phase.DELIVER, Phase.CONFIRM, Phase.LOCK),
+)
+"""The steps of the plan `ram`, in its order."""
 PROGRAMMED = frozenset({Phase.RECOGNISE, *FLASHING, Phase.LOCK})
 """The steps in which a programmer runs."""
+HANGING = frozenset({Kind.HANGS, Kind.READS})
 
 # What else the ledger commits in a step, before the next one, in this order.
 WITHIN: Mapping[Phase, tuple[str, ...]] = {
@@ -83,9 +93,9 @@ def _works(step: Phase) -> State:
     return State(f"in {step.value}", kind, Part.ATTEMPT, step)
 
 
-def _attempt() -> Iterator[State]:
+def _attempt(steps: Iterable[Phase]) -> Iterator[State]:
     yield from _around("the attempt")
-    for step in STEPS:
+    for step in steps:
         yield from _around(step.value)
         inside = [each for what in WITHIN.get(step, ()) for each in _around(what)]
         # The request is there before the PKI works, and the certificate afterwards.
@@ -106,7 +116,20 @@ def _of_moments() -> Iterator[State]:
             yield State(moment.name, Kind.HELD, Part.MES)
 
 
-STATES = (IDLE, *_attempt(), *_of_moments(), GONE)
+def _attempt_in_ram() -> Iterator[State]:
+    """The plan `ram` reads the flash back in `confirm`, before the board is asked."""
+    for state in _attempt(IN_RAM):
+        if state == _works(Phase.CONFIRM):
+            yield READ_BACK
+        yield state
+
+
+READ_BACK = State("in the read-back of confirm", Kind.READS, Part.ATTEMPT, Phase.CONFIRM)
+STATES: Mapping[Plan, tuple[State, ...]] = {
+    Plan.FLASH: (IDLE, *_attempt(STEPS), *_of_moments(), GONE),
+    Plan.RAM: tuple(_attempt_in_ram()),
+}
+"""Beside the attempt, both plans are the same, and these states are tried with the plan `flash` only."""
 
 NO_PROGRAMMER = "no programmer runs"
 AT_WORK = "the programmer of the step is tried in the state *in {step}*"
@@ -118,12 +141,12 @@ BESIDE_LABEL = "the message goes beside the label, and is tried in the states of
 
 
 def why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911  a table read aloud
-    """Why it makes no sense to kill this process in this state; None if it is tried."""
+    """Why it makes no sense to kill this process in this state; None if it is tried. A plan may have no use for the process: `VICTIMS`."""
     match victim:
-        case Victim.DAEMON:
+        case Victim.DAEMON | Victim.POWER:
             return None
         case Victim.PROGRAMMER:
-            return None if state.kind is Kind.HANGS else NO_PROGRAMMER
+            return None if state.kind in HANGING else NO_PROGRAMMER
         case Victim.PRINTER:
             if state.part is Part.LABEL or state.kind is Kind.IDLE:
                 return None
@@ -135,7 +158,7 @@ def why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911 
         case Victim.PKI:
             if state.part in {Part.LABEL, Part.MES}:
                 return AFTER_PASS
-            return _as_after(state) if state.kind is Kind.HANGS else None
+            return _as_after(state) if state.kind in HANGING else None
         case Victim.POSTGRESQL:
             if state.part in {Part.LABEL, Part.MES}:
                 return AFTER_PASS
@@ -149,20 +172,34 @@ def _as_after(state: State) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A process that is killed in a state."""
+    """A process that is killed in a state of a plan."""
 
+    plan: Plan
     state: State
     victim: Victim
 
     def __str__(self) -> str:
-        return f"{self.victim}, {self.state.name}"
+        return f"{self.victim}, {self.state.name}, plan {self.plan}"
 
 
-CELLS = tuple(Cell(state, victim) for victim in Victim for state in STATES if why_not(state, victim) is None)
+VICTIMS: Mapping[Plan, tuple[Victim, ...]] = {
+    Plan.FLASH: tuple(victim for victim in Victim if victim is not Victim.POWER),
+    Plan.RAM: tuple(victim for victim in Victim if victim is not Victim.PRINTER),
+}
+"""No printer has work before the verdict. With the plan `flash` no step needs what the board has in RAM."""
+CELLS = tuple(
+    Cell(plan, state, victim)
+    for plan in Plan
+    for victim in VICTIMS[plan]
+    for state in STATES[plan]
+    if why_not(state, victim) is None
+)
 
 IN_THE_TEST_RUN = (
-    ("before the certificate", Victim.DAEMON),
-    ("after relay_to_pki", Victim.PKI),
-    ("in flash_operational", Victim.PROGRAMMER),
+    (Plan.FLASH, "before the certificate", Victim.DAEMON),
+    (Plan.FLASH, "after relay_to_pki", Victim.PKI),
+    (Plan.FLASH, "in flash_operational", Victim.PROGRAMMER),
+    (Plan.RAM, "in await_csr", Victim.POWER),
+    (Plan.RAM, "in the read-back of confirm", Victim.DAEMON),
 )
 """A few whose outcomes differ. `make kill-table` tries them all."""
