@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from station.domain.product import Plan
 from tests.line.kill_judgement import Seen
-from tests.line.kill_states import HANGING, STATES, Cell, Kind, Part, Victim
+from tests.line.kill_states import HANGING, STATES, Cell, Kind, Part, Run, Victim
 
 AT_ANY_TIME = frozenset({"void", "fail", "pass", "reconfirm"})
 """The first words of an attempt that had chosen no procedure, and the procedure that the plans share."""
@@ -18,7 +18,7 @@ UNPOWERED = "board.unpowered"
 
 def contradictions(cell: Cell, seen: Seen) -> Iterator[str]:
     """What was seen that the state does not allow."""
-    if others := [each for each in seen.attempts if not _of_plan(cell.plan, each)]:
+    if others := [each for each in seen.attempts if not _of_plan(cell.run.plan, each)]:
         yield f"procedures of the other plan: {others}"
     if seen.orphans and not _answer_lost(cell):
         yield f"{seen.orphans} certificates are lost, although each answer of the PKI was committed"
@@ -37,8 +37,8 @@ def lost_its_ram(cell: Cell) -> bool:
     """
     if cell.victim is not Victim.POWER or cell.state.kind in HANGING:
         return False
-    begin, end = _place(cell.plan, "before flash_operational"), _place(cell.plan, "in deliver")
-    return begin <= _place(cell.plan, cell.state.name) <= end
+    begin, end = _place(cell.run, "before flash_operational"), _place(cell.run, "in deliver")
+    return begin <= _place(cell.run, cell.state.name) <= end
 
 
 def _of_plan(plan: Plan, attempt: str) -> bool:
@@ -62,9 +62,9 @@ def _holds_certificate(cell: Cell) -> bool:
     """The board has stored it; the answer that says so may be under way."""
     if cell.state.part in {Part.LABEL, Part.MES}:
         return True
-    later = _place(cell.plan, cell.state.name) >= _place(cell.plan, "in deliver")
+    later = _place(cell.run, cell.state.name) >= _place(cell.run, "in deliver")
     return cell.state.part is Part.ATTEMPT and later
 
 
-def _place(plan: Plan, state: str) -> int:
-    return [each.name for each in STATES[plan]].index(state)
+def _place(run: Run, state: str) -> int:
+    return [each.name for each in STATES[run]].index(state)

@@ -136,11 +136,11 @@ class JudgedLine(KilledLine):
         """Each certificate in the PKI's list is a unit's or an orphan; a person compares the lists before if there are too many."""
         if surplus:
             listed = self.line.folder / "pki" / "issued.jsonl"
-            done = station("pki", "reconcile", listed, "--config", self.line.folder / "line.toml")
+            done = station("pki", "reconcile", listed, "--config", self.config)
             assert done.exit_code == 0, done.output
-            left = Counter(orphan.kind for orphan in pki_line.orphans(self.line.folder))
+            left = Counter(orphan.kind for orphan in pki_line.orphans(self.state))
             assert not left[OrphanKind.UNKNOWN], left
-        pki_line.check_accounts(self.line.folder)
+        pki_line.check_accounts(self.line.folder, self.state)
 
     def _check_board(self, uid: str) -> None:
         """The pass is true: a commissioner would take the board, and it is the unit that the ledger has."""

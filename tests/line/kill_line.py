@@ -2,25 +2,23 @@
 """A line that is brought into a state, loses a process there by `kill -9`, gets it back, and whose board then has to pass."""
 
 import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from station.adapters.ledger import outbox
 from station.daemon import control
 from station.domain.attempt import Phase
 from station.domain.labelling import LabelEvent
 from tests.builders.json_lines import objects_of
-from tests.builders.line import Line
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.referee.boards import pack
 from tests.line import held, pki_line, struck
 from tests.line.kill_expected import contradictions
 from tests.line.kill_judgement import SEATED_AGAIN, JudgedLine, Seen
 from tests.line.kill_states import HANGING, Cell, Kind, Part, State, Victim
+from tests.line.kill_victims import Process
 from tests.line.killed_line import Died
 from tests.line.pki_line import Switches
 from tests.line.standing_line import Standing
@@ -33,6 +31,7 @@ LATE = 5.0  # seconds of a late answer, in which the kill must come
 TRIES = 4  # of a board, whose person seats it again
 MOST_BOARDS = 3  # of a state that a slow PC may miss
 MOVING = frozenset({"running", "waiting"})
+WITHOUT_BOARD = frozenset({Kind.IDLE, Kind.NEW_LOT})
 
 
 class CellFailed(Exception):
@@ -41,54 +40,6 @@ class CellFailed(Exception):
 
 class Missed(Exception):
     """The state was over before the kill."""
-
-
-class Process(Protocol):
-    """One of the processes that can be killed."""
-
-    def kill(self) -> None: ...
-    def start(self) -> None: ...
-
-
-@dataclass
-class Started:
-    """Daemon, PKI, printer or receiver, with the way to start it again."""
-
-    line: Line
-    name: str
-    start: Callable[[], None]
-
-    def kill(self) -> None:
-        process = self.line.processes[self.name]
-        process.kill()
-        process.wait()
-
-
-@dataclass
-class Programmer:
-    """The programmer that runs just now."""
-
-    line: Line
-
-    def kill(self) -> None:
-        for pid in programmers(Standing(self.line)):
-            os.kill(pid, signal.SIGKILL)
-
-    def start(self) -> None:
-        """Nothing: every run of the programmer is a new process."""
-
-
-@dataclass
-class Power:
-    """The supply of the board, which dips: the core is reset, and what was in RAM is lost."""
-
-    line: Line
-
-    def kill(self) -> None:
-        bench.ask(self.line.folder, "brown_out", ports=[1])
-
-    def start(self) -> None:
-        """Nothing: the supply has come back by itself."""
 
 
 @dataclass
@@ -232,7 +183,7 @@ class KillLine(JudgedLine):
         return any(each["event"] == "fault" and (each["board"], each["what"]) == (board, what) for each in lines)
 
     def _known(self, state: State) -> list[tuple[object, ...]]:
-        return [] if state.kind is Kind.IDLE else self._identity(self._uid())
+        return [] if state.kind in WITHOUT_BOARD else self._identity(self._uid())
 
     # --- the kill -------------------------------------------------------------------------------------------------------
 
@@ -242,17 +193,19 @@ class KillLine(JudgedLine):
         if state.step is not None and self._begun_steps()[-1] != state.step.value:
             raise Missed
         self.sampler.sample(each.pid for each in self.line.processes.values())
+        if cell.victim is Victim.PRINTER and state.on_paper:
+            self._until(lambda: bool(self._prints(self._uid())))  # it may not have read yet what was sent
         if cell.victim is Victim.POWER and state.kind is Kind.HELD:
             self._until(lambda: not programmers(Standing(self.line)))  # it runs on while the daemon stands still
         self.kills.append({"who": str(cell.victim), "at": time.time()})
         self.victims[cell.victim].kill()
         holder = Victim.RECEIVER if state.name == receiver_process.MOMENT else Victim.DAEMON
-        if state.kind is Kind.HELD and holder is not cell.victim:
+        if state.kind in {Kind.HELD, Kind.NEW_LOT} and holder is not cell.victim:
             (self.folder / held.GO).touch()
 
     def _seated_for(self, state: State) -> None:
         """Seats the board of a state without one."""
-        if state.kind is Kind.IDLE:
+        if state.kind in WITHOUT_BOARD:
             self._seat()
         elif state.kind is Kind.GONE:
             self._back()
@@ -263,12 +216,15 @@ class KillLine(JudgedLine):
 
     def _restarted(self, state: State) -> None:
         """Starts the daemon again. It waits for a programmer that has outlived the one before, which the run ends, as systemd does."""
-        log = Log(self.line.folder)
+        log = self._log()
         self.victims[Victim.DAEMON].start()
         self._seated_for(state)
         if state.kind in HANGING:
             log.wait(event="probe.awaited")
             self.victims[Victim.PROGRAMMER].kill()
+
+    def _log(self) -> Log:
+        return Log(self.line.folder)
 
     def _settled(self, cell: Cell) -> None:
         """Returns when the line has met the absence of the process, or has done all that it does without."""

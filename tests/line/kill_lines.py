@@ -23,8 +23,9 @@ from tests.campaign.referee.boards import pack
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.line import struck
-from tests.line.kill_line import CellFailed, KillLine, Power, Process, Programmer, Started
+from tests.line.kill_line import CellFailed, KillLine
 from tests.line.kill_states import Victim
+from tests.line.kill_victims import Power, Process, Programmer, Started
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.mes import receiver_process
 from tests.mes.receiver import SECRET, Receiver

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of a line in which a process is killed, the processes, and which pairs make no sense, for each plan. Pure.
+"""The states of a line in which a process is killed, the processes, and which pairs make no sense, for each kind of line. Pure.
 
 `tests/line/kill_table.py` tries the other pairs and writes the table in docs/reliability.md.
 """
@@ -15,6 +15,22 @@ from station.domain.product import Plan
 from tests.line.kill_moments import MOMENTS
 
 
+class Run(StrEnum):
+    """The lines that are tried, each of which makes tables of its own."""
+
+    FLASH = "flash"
+    RAM = "ram"
+    SHARED = "shared"
+
+    @property
+    def plan(self) -> Plan:
+        return Plan.RAM if self is Run.RAM else Plan.FLASH
+
+    @property
+    def heading(self) -> str:
+        return "shared ledger" if self is Run.SHARED else f"plan {self.value}"
+
+
 class Victim(StrEnum):
     """The processes, by their names in the table, and what else is taken away for a moment."""
 
@@ -26,6 +42,9 @@ class Victim(StrEnum):
     POSTGRESQL = "PostgreSQL"
     POWER = "the board's power"
     """No process: the supply dips, and what was in RAM is lost."""
+    SESSION = "PostgreSQL's process for the station"
+    NETWORK = "the network"
+    """No process: all connections of the station to the centre are cut, and new ones refused."""
 
 
 class Kind(Enum):
@@ -38,6 +57,7 @@ class Kind(Enum):
     LATE_BOARD = "the board answers late in its step"
     LATE_PKI = "the PKI has issued the certificate and answers late"
     GONE = "the board has passed and is pulled"
+    NEW_LOT = "no board is in the slot, and the station needs serial numbers of a lot that is new to it"
 
 
 class Part(Enum):
@@ -47,6 +67,7 @@ class Part(Enum):
     ATTEMPT = "the attempt"
     LABEL = "the label"
     MES = "the message to the MES"
+    CENTRE = "the exchange with the centre of a shared ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +146,24 @@ def _attempt_in_ram() -> Iterator[State]:
 
 
 READ_BACK = State("in the read-back of confirm", Kind.READS, Part.ATTEMPT, Phase.CONFIRM)
-STATES: Mapping[Plan, tuple[State, ...]] = {
-    Plan.FLASH: (IDLE, *_attempt(STEPS), *_of_moments(), GONE),
-    Plan.RAM: tuple(_attempt_in_ram()),
+OF_NUMBERS = ("the request for numbers", "the numbers at the centre", "the numbers")
+OF_BOARD = ("the claim at the centre", "the lines at the centre", "the acknowledgement")
+"""What ledger and centre commit when they talk: of serial numbers that the station lacks, and of a board. In this order."""
+
+
+def _exchange() -> Iterator[State]:
+    for commits, kind in ((OF_NUMBERS, Kind.NEW_LOT), (OF_BOARD, Kind.HELD)):
+        for what in commits:
+            for when in ("before", "after"):
+                yield State(f"{when} {what}", kind, Part.CENTRE)
+
+
+STATES: Mapping[Run, tuple[State, ...]] = {
+    Run.FLASH: (IDLE, *_attempt(STEPS), *_of_moments(), GONE),
+    Run.RAM: tuple(_attempt_in_ram()),
+    Run.SHARED: (IDLE, *_exchange(), *_attempt(STEPS), GONE),
 }
-"""Beside the attempt, both plans are the same, and these states are tried with the plan `flash` only."""
+"""Label and message are the same for all, and their states are tried once."""
 
 NO_PROGRAMMER = "no programmer runs"
 AT_WORK = "the programmer of the step is tried in the state *in {step}*"
@@ -137,14 +171,16 @@ AS_AFTER = "it takes no part while programmer or board work: as *after {step}*"
 NO_LABEL = "no label is on its way"
 NO_MESSAGE = "no message is on its way"
 AFTER_PASS = "it takes no part after the verdict: as *between boards*"
+BY_PLAN = "the station has only to do without the centre: as PostgreSQL in the tables of the plans"
 BESIDE_LABEL = "the message goes beside the label, and is tried in the states of its own"
 
 
-def why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911  a table read aloud
-    """Why it makes no sense to kill this process in this state; None if it is tried. A plan may have no use for the process: `VICTIMS`."""
+def _why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911  a table read aloud
     match victim:
         case Victim.DAEMON | Victim.POWER:
             return None
+        case Victim.SESSION | Victim.NETWORK:
+            return None if state.part is Part.CENTRE else BY_PLAN
         case Victim.PROGRAMMER:
             return None if state.kind in HANGING else NO_PROGRAMMER
         case Victim.PRINTER:
@@ -162,7 +198,7 @@ def why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911 
         case Victim.POSTGRESQL:
             if state.part in {Part.LABEL, Part.MES}:
                 return AFTER_PASS
-            return None if state.kind in {Kind.IDLE, Kind.HELD, Kind.GONE} else _as_after(state)
+            return _as_after(state) if state.step is not None else None
 
 
 def _as_after(state: State) -> str:
@@ -172,34 +208,46 @@ def _as_after(state: State) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A process that is killed in a state of a plan."""
+    """A process that is killed in a state of a run."""
 
-    plan: Plan
+    run: Run
     state: State
     victim: Victim
 
     def __str__(self) -> str:
-        return f"{self.victim}, {self.state.name}, plan {self.plan}"
+        return f"{self.victim}, {self.state.name}, {self.run.heading}"
 
 
-VICTIMS: Mapping[Plan, tuple[Victim, ...]] = {
-    Plan.FLASH: tuple(victim for victim in Victim if victim is not Victim.POWER),
-    Plan.RAM: tuple(victim for victim in Victim if victim is not Victim.PRINTER),
+_BOTH = (Victim.DAEMON, Victim.PKI, Victim.PROGRAMMER)
+VICTIMS: Mapping[Run, tuple[Victim, ...]] = {
+    Run.FLASH: (*_BOTH, Victim.PRINTER, Victim.RECEIVER, Victim.POSTGRESQL),
+    Run.RAM: (*_BOTH, Victim.RECEIVER, Victim.POSTGRESQL, Victim.POWER),
+    Run.SHARED: (Victim.DAEMON, Victim.POSTGRESQL, Victim.SESSION, Victim.NETWORK),
 }
 """No printer has work before the verdict. With the plan `flash` no step needs what the board has in RAM."""
+
+
+def why_not(run: Run, state: State, victim: Victim) -> str | None:
+    """Why it makes no sense to kill this process in this state; None if it is tried. The run must have a use for the process."""
+    if run is Run.SHARED and victim is Victim.POSTGRESQL and state.part is not Part.CENTRE:
+        return BY_PLAN
+    return _why_not(state, victim)
+
+
 CELLS = tuple(
-    Cell(plan, state, victim)
-    for plan in Plan
-    for victim in VICTIMS[plan]
-    for state in STATES[plan]
-    if why_not(state, victim) is None
+    Cell(run, state, victim)
+    for run in Run
+    for victim in VICTIMS[run]
+    for state in STATES[run]
+    if why_not(run, state, victim) is None
 )
 
 IN_THE_TEST_RUN = (
-    (Plan.FLASH, "before the certificate", Victim.DAEMON),
-    (Plan.FLASH, "after relay_to_pki", Victim.PKI),
-    (Plan.FLASH, "in flash_operational", Victim.PROGRAMMER),
-    (Plan.RAM, "in await_csr", Victim.POWER),
-    (Plan.RAM, "in the read-back of confirm", Victim.DAEMON),
+    (Run.FLASH, "before the certificate", Victim.DAEMON),
+    (Run.FLASH, "after relay_to_pki", Victim.PKI),
+    (Run.FLASH, "in flash_operational", Victim.PROGRAMMER),
+    (Run.RAM, "after await_csr", Victim.POWER),
+    (Run.RAM, "in the read-back of confirm", Victim.DAEMON),
+    (Run.SHARED, "after the numbers at the centre", Victim.DAEMON),
 )
 """A few whose outcomes differ. `make kill-table` tries them all."""
