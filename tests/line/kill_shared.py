@@ -146,7 +146,6 @@ def standing(folder: Path, plan: Plan) -> Iterator[KillLine]:
     with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime:
         settings = {
             **SETTINGS,
-            "STATION__SHARED__CLAIM_WITHIN": "20",  # on a busy machine the centre would count as away
             struck.FOLDER: str(work),
             "XDG_STATE_HOME": f"{work}/machine",
             "XDG_RUNTIME_DIR": runtime,
