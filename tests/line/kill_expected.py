@@ -35,7 +35,7 @@ def lost_its_ram(cell: Cell) -> bool:
 
     A programmer that is at work notices the dip itself.
     """
-    if cell.victim is not Victim.POWER or cell.state.kind in HANGING:
+    if (cell.run, cell.victim) != (Run.RAM, Victim.POWER) or cell.state.kind in HANGING:
         return False
     begin, end = _place(cell.run, "before flash_operational"), _place(cell.run, "in deliver")
     return begin <= _place(cell.run, cell.state.name) <= end

@@ -169,6 +169,7 @@ NO_PROGRAMMER = "no programmer runs"
 AT_WORK = "the programmer of the step is tried in the state *in {step}*"
 AS_AFTER = "it takes no part while programmer or board work: as *after {step}*"
 NO_LABEL = "no label is on its way"
+NO_BOARD_AT_WORK = "no board is at work"
 NO_MESSAGE = "no message is on its way"
 AFTER_PASS = "it takes no part after the verdict: as *between boards*"
 BY_PLAN = "the station has only to do without the centre: as PostgreSQL in the tables of the plans"
@@ -177,8 +178,10 @@ BESIDE_LABEL = "the message goes beside the label, and is tried in the states of
 
 def _why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911  a table read aloud
     match victim:
-        case Victim.DAEMON | Victim.POWER:
+        case Victim.DAEMON:
             return None
+        case Victim.POWER:
+            return None if state.part is Part.ATTEMPT else NO_BOARD_AT_WORK
         case Victim.SESSION | Victim.NETWORK:
             return None if state.part is Part.CENTRE else BY_PLAN
         case Victim.PROGRAMMER:
@@ -220,11 +223,11 @@ class Cell:
 
 _BOTH = (Victim.DAEMON, Victim.PKI, Victim.PROGRAMMER)
 VICTIMS: Mapping[Run, tuple[Victim, ...]] = {
-    Run.FLASH: (*_BOTH, Victim.PRINTER, Victim.RECEIVER, Victim.POSTGRESQL),
+    Run.FLASH: (*_BOTH, Victim.PRINTER, Victim.RECEIVER, Victim.POSTGRESQL, Victim.POWER),
     Run.RAM: (*_BOTH, Victim.RECEIVER, Victim.POSTGRESQL, Victim.POWER),
     Run.SHARED: (Victim.DAEMON, Victim.POSTGRESQL, Victim.SESSION, Victim.NETWORK),
 }
-"""No printer has work before the verdict. With the plan `flash` no step needs what the board has in RAM."""
+"""No printer has work before the verdict."""
 
 
 def why_not(run: Run, state: State, victim: Victim) -> str | None:

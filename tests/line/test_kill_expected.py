@@ -29,6 +29,7 @@ DIPPED = cell(Run.RAM, Victim.POWER, "in await_csr")
         (KILLED, GONE_ON),
         (DIPPED, UNPOWERED),
         (cell(Run.RAM, Victim.POWER, "in confirm"), ("provision_in_ram pass",)),
+        (cell(Run.FLASH, Victim.POWER, "in await_csr"), ("provision pass",)),
         (cell(Run.RAM, Victim.POWER, "in flash_data"), ("provision_in_ram fail `target.refused`", "provision_in_ram pass")),
         (cell(Run.FLASH, Victim.DAEMON, "after await_csr"), ("provision void `station.stopped`", "provision pass")),
         (cell(Run.FLASH, Victim.DAEMON, "in recognise"), ("void `station.stopped`", "provision pass")),
@@ -47,6 +48,11 @@ def test_what_is_right_is_no_contradiction(of: Cell, attempts: tuple[str, ...]) 
         (KILLED, ("provision_in_ram fail `board.silent`", "redeliver_in_ram pass"), "has failed"),
         (KILLED, ("provision_in_ram void `board.unpowered`", "redeliver_in_ram pass"), "loss of what was in RAM"),
         (DIPPED, ("provision_in_ram pass",), "loss of what was in RAM"),
+        (
+            cell(Run.FLASH, Victim.POWER, "in await_csr"),
+            ("provision void `board.unpowered`", "provision pass"),
+            "loss of what was in RAM",
+        ),
         (DIPPED, ("provision_in_ram fail `board.refused`", *UNPOWERED), "has failed"),
     ],
 )
