@@ -108,7 +108,8 @@ labelled: $(READY) $(COMMISSIONERS)
 kills: $(READY) mosquitto
 	$(BIN)/python -m tests.line.kills
 
-# kill -9 of every process in every state of an attempt, which makes the tables of docs/reliability.md; half an hour.
+# kill -9 of every process in every state of an attempt, which makes the tables of docs/reliability.md; forty minutes.
+# `make kill-table ARGS="--only ram"` tries and writes one kind of line: flash, ram or shared.
 kill-table: $(READY) postgresql
 	$(BIN)/python -m tests.line.kill_table $(ARGS)
 

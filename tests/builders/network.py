@@ -157,6 +157,8 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
     """Writes; the side that has gone is noticed where its bytes are read."""
+    if writer.is_closing():
+        return
     writer.write(data)
     with suppress(ConnectionError):
         await writer.drain()

@@ -29,8 +29,8 @@ ATTEMPTS = """SELECT id, verdict, fault,
     (SELECT body ->> 'procedure' FROM event WHERE attempt_id = attempt.id AND type = 'ProcedureChosen')
     FROM attempt WHERE id >= ? ORDER BY id"""
 IDENTITY = "SELECT serial_number, discriminator FROM identity WHERE uid = ?"
-OPEN_STEP = """SELECT body ->> 'step' FROM event WHERE type = 'StepStarted' AND attempt_id = (SELECT max(id) FROM attempt)
-    ORDER BY id DESC LIMIT 1"""
+BEGUN = """SELECT body ->> 'step' FROM event WHERE type = 'StepStarted' AND attempt_id = (SELECT max(id) FROM attempt)
+    ORDER BY id"""
 LIVE = "SELECT count(*) FROM certificate WHERE key IN (SELECT key FROM pki_request WHERE uid = ?)"
 
 
@@ -101,10 +101,9 @@ class JudgedLine(KilledLine):
         """The number of the newest attempt."""
         return int(str(self._asked("SELECT coalesce(max(id), 0) FROM attempt")[0][0]))
 
-    def _open_step(self) -> object:
-        """The step that the newest attempt began last."""
-        found = self._asked(OPEN_STEP)
-        return found[0][0] if found else None
+    def _begun_steps(self) -> list[object]:
+        """The steps that the newest attempt has begun, the last of which it is in."""
+        return [step for (step,) in self._asked(BEGUN)]
 
     def _attempts(self, first: int) -> list[str]:
         """All must have their verdicts."""
@@ -137,11 +136,11 @@ class JudgedLine(KilledLine):
         """Each certificate in the PKI's list is a unit's or an orphan; a person compares the lists before if there are too many."""
         if surplus:
             listed = self.line.folder / "pki" / "issued.jsonl"
-            done = station("pki", "reconcile", listed, "--config", self.line.folder / "line.toml")
+            done = station("pki", "reconcile", listed, "--config", self.config)
             assert done.exit_code == 0, done.output
-            left = Counter(orphan.kind for orphan in pki_line.orphans(self.line.folder))
+            left = Counter(orphan.kind for orphan in pki_line.orphans(self.state))
             assert not left[OrphanKind.UNKNOWN], left
-        pki_line.check_accounts(self.line.folder)
+        pki_line.check_accounts(self.line.folder, self.state)
 
     def _check_board(self, uid: str) -> None:
         """The pass is true: a commissioner would take the board, and it is the unit that the ledger has."""

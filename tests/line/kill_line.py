@@ -2,23 +2,23 @@
 """A line that is brought into a state, loses a process there by `kill -9`, gets it back, and whose board then has to pass."""
 
 import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from station.adapters.ledger import outbox
 from station.daemon import control
+from station.domain.attempt import Phase
 from station.domain.labelling import LabelEvent
 from tests.builders.json_lines import objects_of
-from tests.builders.line import Line
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.referee.boards import pack
 from tests.line import held, pki_line, struck
+from tests.line.kill_expected import contradictions
 from tests.line.kill_judgement import SEATED_AGAIN, JudgedLine, Seen
-from tests.line.kill_states import Cell, Kind, Part, State, Victim
+from tests.line.kill_states import HANGING, Cell, Kind, Part, State, Victim
+from tests.line.kill_victims import Process
 from tests.line.killed_line import Died
 from tests.line.pki_line import Switches
 from tests.line.standing_line import Standing
@@ -31,6 +31,7 @@ LATE = 5.0  # seconds of a late answer, in which the kill must come
 TRIES = 4  # of a board, whose person seats it again
 MOST_BOARDS = 3  # of a state that a slow PC may miss
 MOVING = frozenset({"running", "waiting"})
+WITHOUT_BOARD = frozenset({Kind.IDLE, Kind.NEW_LOT})
 
 
 class CellFailed(Exception):
@@ -39,41 +40,6 @@ class CellFailed(Exception):
 
 class Missed(Exception):
     """The state was over before the kill."""
-
-
-class Process(Protocol):
-    """One of the processes that can be killed."""
-
-    def kill(self) -> None: ...
-    def start(self) -> None: ...
-
-
-@dataclass
-class Started:
-    """Daemon, PKI, printer or receiver, with the way to start it again."""
-
-    line: Line
-    name: str
-    start: Callable[[], None]
-
-    def kill(self) -> None:
-        process = self.line.processes[self.name]
-        process.kill()
-        process.wait()
-
-
-@dataclass
-class Programmer:
-    """The programmer that runs just now."""
-
-    line: Line
-
-    def kill(self) -> None:
-        for pid in programmers(Standing(self.line)):
-            os.kill(pid, signal.SIGKILL)
-
-    def start(self) -> None:
-        """Nothing: every run of the programmer is a new process."""
 
 
 @dataclass
@@ -118,7 +84,9 @@ class KillLine(JudgedLine):
         self._until_passed()
         self._rests()
         self._pull()
-        return self._judged(first, known, hands, begun=begun, labels=self.labels)
+        seen = self._judged(first, known, hands, begun=begun, labels=self.labels)
+        assert not (found := list(contradictions(cell, seen))), found
+        return seen
 
     # --- into the state -------------------------------------------------------------------------------------------------
 
@@ -126,11 +94,10 @@ class KillLine(JudgedLine):
         """Brings the line into the state. Returns the scan that is under way, if there is one."""
         match state.kind:
             case Kind.HELD:
-                (self.folder / struck.STRIKE).write_text(state.name, encoding="ascii")
+                self._strikes(state.name)
                 self._seat()
                 scan = self._scanning() if state.name.endswith(LabelEvent.BOUND) else None
-                self._until((self.folder / held.REACHED).exists)
-                (self.folder / held.REACHED).unlink()
+                self._held()
                 return scan
             case Kind.GONE:
                 self._seat()
@@ -145,19 +112,46 @@ class KillLine(JudgedLine):
                 self._until(lambda: len(pki_line.issued(self.line.folder)) > before)
             case Kind.HANGS:
                 self._meets(state, {"what": "hang"})
+            case Kind.READS:
+                assert state.step is not None
+                self._strikes(f"after {state.step.value}")
+                self._seat()
+                self._held()
+                # To the bench this is the reading with which the plan `flash` begins that step.
+                self._armed(Phase.FLASH_OPERATIONAL, {"what": "hang"})
+                (self.folder / held.GO).touch()
+                self._until(lambda: self._has_befallen(len(self.boards), "hang"))
             case Kind.LATE_BOARD:
-                self._meets(state, {"what": "late_answer", "seconds": LATE})
+                # A board that has just booted greets, and the station then asks again at once: both answers are late.
+                times = 2 if state.step is Phase.AWAIT_CSR else 1
+                self._meets(state, {"what": "late_answer", "seconds": LATE, "times": times})
             case Kind.IDLE:
                 pass
         return None
 
     def _meets(self, state: State, fault: Mapping[str, object]) -> None:
-        """Seats a board with a fault, and returns when it has happened."""
+        """Seats a board with a fault, and returns when it has happened, and the ledger has the step, which the bench sees earlier."""
         assert state.step is not None
         number = len(self.boards) + 1
-        bench.ask(self.line.folder, "fault", fault={"board": number, "at": state.step.value, **fault})
+        self._armed(state.step, fault, number)
         self._seat()
         self._until(lambda: self._has_befallen(number, str(fault["what"])))
+        step = state.step.value
+        self._until(lambda: step in self._begun_steps())
+
+    def _armed(self, at: Phase, fault: Mapping[str, object], board: int | None = None) -> None:
+        """Gives a fault to the board with this number, or to the newest."""
+        number = board or len(self.boards)
+        bench.ask(self.line.folder, "fault", fault={"board": number, "at": at.value, **fault})
+
+    def _strikes(self, moment: str) -> None:
+        """Has the daemon stand still at this moment."""
+        (self.folder / struck.STRIKE).write_text(moment, encoding="ascii")
+
+    def _held(self) -> None:
+        """Returns when the daemon stands still."""
+        self._until((self.folder / held.REACHED).exists)
+        (self.folder / held.REACHED).unlink()
 
     def _seat(self) -> None:
         """Seats a fresh board."""
@@ -189,25 +183,29 @@ class KillLine(JudgedLine):
         return any(each["event"] == "fault" and (each["board"], each["what"]) == (board, what) for each in lines)
 
     def _known(self, state: State) -> list[tuple[object, ...]]:
-        return [] if state.kind is Kind.IDLE else self._identity(self._uid())
+        return [] if state.kind in WITHOUT_BOARD else self._identity(self._uid())
 
     # --- the kill -------------------------------------------------------------------------------------------------------
 
     def _struck(self, cell: Cell) -> None:
         """Kills the process, and lets the one that stands still go on, if that is another."""
         state = cell.state
-        if state.step is not None and self._open_step() != state.step.value:
+        if state.step is not None and self._begun_steps()[-1] != state.step.value:
             raise Missed
         self.sampler.sample(each.pid for each in self.line.processes.values())
+        if cell.victim is Victim.PRINTER and state.on_paper:
+            self._until(lambda: bool(self._prints(self._uid())))  # it may not have read yet what was sent
+        if cell.victim is Victim.POWER and state.kind is Kind.HELD:
+            self._until(lambda: not programmers(Standing(self.line)))  # it runs on while the daemon stands still
         self.kills.append({"who": str(cell.victim), "at": time.time()})
         self.victims[cell.victim].kill()
         holder = Victim.RECEIVER if state.name == receiver_process.MOMENT else Victim.DAEMON
-        if state.kind is Kind.HELD and holder is not cell.victim:
+        if state.kind in {Kind.HELD, Kind.NEW_LOT} and holder is not cell.victim:
             (self.folder / held.GO).touch()
 
     def _seated_for(self, state: State) -> None:
         """Seats the board of a state without one."""
-        if state.kind is Kind.IDLE:
+        if state.kind in WITHOUT_BOARD:
             self._seat()
         elif state.kind is Kind.GONE:
             self._back()
@@ -218,12 +216,15 @@ class KillLine(JudgedLine):
 
     def _restarted(self, state: State) -> None:
         """Starts the daemon again. It waits for a programmer that has outlived the one before, which the run ends, as systemd does."""
-        log = Log(self.line.folder)
+        log = self._log()
         self.victims[Victim.DAEMON].start()
         self._seated_for(state)
-        if state.kind is Kind.HANGS:
+        if state.kind in HANGING:
             log.wait(event="probe.awaited")
             self.victims[Victim.PROGRAMMER].kill()
+
+    def _log(self) -> Log:
+        return Log(self.line.folder)
 
     def _settled(self, cell: Cell) -> None:
         """Returns when the line has met the absence of the process, or has done all that it does without."""

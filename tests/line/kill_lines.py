@@ -12,7 +12,8 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from station.adapters.system.secret_files import SHARED_MEMORY
-from tests.builders.line import Line
+from station.domain.product import Plan
+from tests.builders.line import RECIPE, RECIPE_IN_RAM, Line
 from tests.builders.printer import LABEL
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.campaign.canaries import ProcessSampler
@@ -22,8 +23,9 @@ from tests.campaign.referee.boards import pack
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.line import struck
-from tests.line.kill_line import CellFailed, KillLine, Process, Programmer, Started
+from tests.line.kill_line import CellFailed, KillLine
 from tests.line.kill_states import Victim
+from tests.line.kill_victims import Power, Process, Programmer, Started
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.mes import receiver_process
 from tests.mes.receiver import SECRET, Receiver
@@ -35,7 +37,7 @@ SETTINGS = {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2", "STATION__BOA
 
 
 @contextmanager
-def standing(folder: Path) -> Iterator[KillLine]:
+def standing(folder: Path, plan: Plan) -> Iterator[KillLine]:
     """A line with all that a recipe can ask for: coprocessor, lock, labels that are required, and an MES.
 
     In the end raises `CellFailed` if the referee finds a broken promise.
@@ -54,13 +56,13 @@ def standing(folder: Path) -> Iterator[KillLine]:
             },
         ),
     ):
-        with _running(work, Path(runtime)) as line:
+        with _running(work, Path(runtime), plan) as line:
             yield line
         _referee(line, work, folder / "left", Path(runtime))
 
 
 @contextmanager
-def _running(work: Path, runtime: Path) -> Iterator[KillLine]:
+def _running(work: Path, runtime: Path, plan: Plan) -> Iterator[KillLine]:
     beside = Line(work, work)
     (work / "logs").mkdir()
     (work / "printer").mkdir()
@@ -71,7 +73,7 @@ def _running(work: Path, runtime: Path) -> Iterator[KillLine]:
         _start_printer(beside, 0)
         _start_receiver(beside, 0)
         printer, receiver = int(_text(work / "printer" / "port")), int(_text(work / receiver_process.PORT_FILE))
-        recipe = recipe_with(work, LABEL.format(port=printer))
+        recipe = recipe_with(work, LABEL.format(port=printer), plan)
         mes = MES.format(port=receiver, secret=secret)
         with Line.standing(work / "line", 1, recipe=recipe, further=mes, program="tests.line.held") as line:
             port = _pki_port(line)
@@ -79,6 +81,7 @@ def _running(work: Path, runtime: Path) -> Iterator[KillLine]:
                 Victim.DAEMON: Started(line, "daemon", line.start_daemon),
                 Victim.PKI: Started(line, "pki", lambda: line.start_pki(port)),
                 Victim.PROGRAMMER: Programmer(line),
+                Victim.POWER: Power(line),
                 Victim.PRINTER: Started(beside, "printer", lambda: _start_printer(beside, printer)),
                 Victim.RECEIVER: Started(beside, "receiver", lambda: _start_receiver(beside, receiver)),
             }
@@ -90,8 +93,8 @@ def _running(work: Path, runtime: Path) -> Iterator[KillLine]:
             process.wait()
 
 
-def recipe_with(folder: Path, label: str) -> Path:
-    path = recipe_with_stack(folder, STACK, STACK)
+def recipe_with(folder: Path, label: str, plan: Plan) -> Path:
+    path = recipe_with_stack(folder, STACK, STACK, recipe=RECIPE_IN_RAM if plan is Plan.RAM else RECIPE)
     path.write_text(f"{path.read_text(encoding='utf-8')}\n{LOCK}\n{label}\n", encoding="utf-8")
     return path
 

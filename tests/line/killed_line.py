@@ -95,6 +95,10 @@ class KilledLine:
         return self.line.folder
 
     @property
+    def config(self) -> Path:
+        return self.line.folder / "line.toml"
+
+    @property
     def ledger(self) -> Path:
         return self.state / "ledger.sqlite"
 

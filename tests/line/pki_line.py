@@ -83,14 +83,16 @@ def orphans(folder: Path) -> tuple[Orphan, ...]:
     return ledger_orphans.listed(folder / "ledger.sqlite")
 
 
-def check_accounts(folder: Path) -> None:
-    """Every certificate of the PKI's own list is a unit's or an orphan, by key and serial number, and nothing else is."""
+def check_accounts(folder: Path, state: Path | None = None) -> None:
+    """Every certificate of the PKI's own list is a unit's or an orphan, by key and serial number, and nothing else is.
+
+    The ledger is in `state`, if the station has a folder of its own.
+    """
+    state = state or folder
     asked = {each["request"]: str(each["key_sha256"]) for each in requests(folder)}
     sold = Counter((asked[each["request"]], int(str(each["serial_number"]), 16)) for each in issued(folder))
-    live = Counter((key, int(serial_number, 16)) for key, serial_number in certified(folder).items())
-    lost = Counter(
-        (each.key, int(each.serial_number, 16)) for each in orphans(folder) if each.serial_number is not None
-    )
+    live = Counter((key, int(serial_number, 16)) for key, serial_number in certified(state).items())
+    lost = Counter((each.key, int(each.serial_number, 16)) for each in orphans(state) if each.serial_number is not None)
     assert live + lost == sold
 
 

@@ -47,12 +47,12 @@ def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     return standing
 
 
-def recipe_with_stack(folder: Path, version: str, inside: str, *, ask: bool = True) -> Path:
-    """The shipped recipe with this version of the stack; the image contains that version."""
+def recipe_with_stack(folder: Path, version: str, inside: str, *, ask: bool = True, recipe: Path = RECIPE) -> Path:
+    """A shipped recipe with this version of the stack; the image contains that version."""
     image = folder / "stack.bin"
     made = ["stack-image", "--version", inside, "--size", "20000", str(image)]
     assert CliRunner().invoke(virtual_bench.cli.app, made).exit_code == 0
-    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
+    text = recipe.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     sha256 = hashlib.sha256(image.read_bytes()).hexdigest()
     table = f'file = "stack.bin"\nsha256 = "{sha256}"\naddress = 0x08094000\nversion = "{version}"'

@@ -78,8 +78,8 @@ def standing(
 class Log:
     """The daemon's log from now on."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "logs" / "station.jsonl"
+    def __init__(self, folder: Path, name: str = "station") -> None:
+        self._path = folder / "logs" / f"{name}.jsonl"
         self._read = self._path.stat().st_size
 
     def wait(self, within: float = 300, **wanted: str | int) -> None:

@@ -18,6 +18,7 @@ from tests.virtual_bench.bench_client import (
     station,
 )
 from virtual_bench.board import link
+from virtual_bench.hub.hub import HubError
 from virtual_bench.programmer.standin import LOADER
 from virtual_bench.timing.profile import Profile
 
@@ -59,6 +60,21 @@ async def test_firmware_in_ram_answers_and_leaves_flash_to_the_application(tmp_p
             assert board.provisioned
             await bench.program(*bench.connect(board), "-rst")
             await line.until(b"operational")
+
+
+async def test_a_supply_that_dips_takes_the_firmware_out_of_ram(tmp_path: Path) -> None:
+    """The board boots the application then. Nobody can have the supply of a board dip that is not there."""
+    async with station(tmp_path) as bench:
+        board = bench.hub.plug(1)
+        await bench.program(*bench.connect(board), *flash_both(bench), *load(bench))
+        async with bench.line(board) as line:
+            await line.ask(HELLO)
+            bench.hub.brown_out(1)
+            await line.until(b"operational")
+        assert [entry["board"] for entry in bench.journal("brown_out")] == [1]
+        bench.hub.unplug(1)
+        with pytest.raises(HubError, match="no board is plugged in"):
+            bench.hub.brown_out(1)
 
 
 async def test_firmware_in_ram_makes_its_key_in_the_coprocessor(tmp_path: Path) -> None:

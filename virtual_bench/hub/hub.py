@@ -110,6 +110,15 @@ class Hub:
         board.unplug()
         return board
 
+    def brown_out(self, port: int) -> Board:
+        """Makes the supply of the board at a port dip. Raises HubError."""
+        board = self._boards.get(port)
+        if board is None or not board.plugged:
+            raise HubError(f"no board is plugged in at port {port}")
+        self._bench.journal.write("brown_out", **self._described(port, board))
+        board.brown_out()
+        return board
+
     def move(self, port: int, to: int) -> Board:
         """Stands the board of a port at another, with its probe; a board there changes places with it. Raises HubError."""
         board, other = self._boards.get(port), self._boards.get(to)

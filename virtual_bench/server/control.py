@@ -73,7 +73,7 @@ class Control(asyncio.Protocol):
         except (KeyError, TypeError, ValueError) as exc:
             return {"refused": f"the question makes no sense: {exc!r}"}
 
-    def _done(self, question: dict[str, object]) -> Iterator[dict[str, object]]:  # noqa: C901  a case a command
+    def _done(self, question: dict[str, object]) -> Iterator[dict[str, object]]:  # noqa: C901, PLR0912  a case a command
         hub = self._hub
         match question:
             case {"command": "plug", "ports": list(ports), "new": bool(new), "radio": dict(radio)}:
@@ -88,6 +88,9 @@ class Control(asyncio.Protocol):
                 added = read(fault)
                 check_beside([("a fault that is armed", other) for other in self._bench.armed], added)
                 self._bench.armed.append(added)
+            case {"command": "brown_out", "ports": list(ports)}:
+                for port in ports or [port for port, _ in hub.plugged()]:
+                    yield _described(port, hub.brown_out(port))
             case {"command": "dump", "ports": list(ports), "to": str(to)}:
                 for port in ports or [port for port in hub.ports if hub.board(port) is not None]:
                     yield _dumped(port, hub.board(port), Path(to))
