@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -104,6 +105,8 @@ def bench(
 
     Nothing else should run on the machine meanwhile; the load is noted with each run. Exits with 1 if a goal is missed.
     """
+    # as Ctrl-C: `timeout` and supervisors send it, and unhandled it would leave whole lines standing
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = wide_console()
     parts = _parts(only)
     machine = Machine.here()

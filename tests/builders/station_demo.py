@@ -58,6 +58,19 @@ class Demonstration:
         return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
 
 
+def running(folder: Path) -> list[str]:
+    """The command lines of all processes that mention the folder."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder) in words and process.parent.name != str(os.getpid()):
+            lines.append(words)
+    return lines
+
+
 def demonstrate(
     folder: Path, *options: str, within: float = 600, deadlines: Mapping[str, str] = SHORT_DEADLINES
 ) -> Demonstration:

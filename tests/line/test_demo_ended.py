@@ -14,24 +14,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.builders.station_demo import ROOT, SHORT_DEADLINES
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES, running
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 AS_IN_A_SCRIPT = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # like `&` in a script, ignores SIGINT
-
-
-def running(folder: Path) -> list[str]:
-    """The command lines of all processes that mention the folder."""
-    lines = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = process.read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if str(folder) in words and process.parent.name != str(os.getpid()):
-            lines.append(words)
-    return lines
 
 
 @pytest.mark.parametrize(
