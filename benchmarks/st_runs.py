@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.bound import Sizes
 from benchmarks.recording import JOURNAL, RunUnusable
+from benchmarks.st_tool import Done
 from station.factory_data import flat_tlv, st_json
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import FactoryDataInvalid
@@ -42,17 +43,6 @@ ADDED = (
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Done(_Model):
-    """What the model says of one board."""
-
-    probe: str
-    port: str
-    began: float
-    ended: float
-    statuses: tuple[int, ...]
-    said: str | None
 
 
 class Said(_Model):

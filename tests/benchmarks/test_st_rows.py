@@ -12,7 +12,8 @@ from benchmarks.findings import Findings
 from benchmarks.machine import Machine
 from benchmarks.recording import RunUnusable
 from benchmarks.st_rows import st_rows
-from benchmarks.st_runs import CONTENDERS, Call, Done, Said, STRun, check_board, check_said
+from benchmarks.st_runs import CONTENDERS, Call, Said, STRun, check_board, check_said
+from benchmarks.st_tool import Done
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.link.operational import OperationalIdentity

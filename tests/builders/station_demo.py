@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,19 @@ class Demonstration:
     def lines(self, name: str) -> list[dict[str, object]]:
         """The JSON lines of a file that the run left."""
         return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
+
+
+def heard(command: Sequence[str], **environment: str) -> subprocess.Popen[str]:
+    """A program whose words are read, in a session of its own, so that only a test's signals reach it."""
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
 
 
 def running(folder: Path) -> list[str]:

@@ -2,14 +2,13 @@
 """A benchmark that is stopped stops the lines that it has started."""
 
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.builders.station_demo import ROOT, running
+from tests.builders.station_demo import heard, running
 
 pytestmark = pytest.mark.line
 
@@ -19,14 +18,7 @@ def test_a_benchmark_that_is_told_to_end_leaves_nothing_running(tmp_path: Path, 
     """Its exit status shows the interruption, and no file says what it has not measured."""
     place, report = tmp_path / "runs", tmp_path / "bench.json"
     command = [sys.executable, "-m", "benchmarks", "--only", "one", "--keep", str(place), "--json", str(report)]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    ) as process:
+    with heard(command) as process:
         try:
             while not any("STM32_Programmer_CLI" in line for line in running(place)):
                 assert process.poll() is None

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A demonstration that is stopped also stops bench, PKI, daemon and programmers."""
 
-import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.builders.station_demo import ROOT, SHORT_DEADLINES, running
+from tests.builders.station_demo import SHORT_DEADLINES, heard, running
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -31,14 +29,8 @@ def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
 ) -> None:
     """Each slot has a transfer in progress; the exit status shows the interruption."""
     place = tmp_path / "line"
-    with subprocess.Popen(
-        [*AS_IN_A_SCRIPT, sys.executable, "-m", "station", "demo", "--boards", "2", "--dir", str(place)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    ) as process:
+    demonstration = [sys.executable, "-m", "station", "demo", "--boards", "2", "--dir", str(place)]
+    with heard([*AS_IN_A_SCRIPT, *demonstration]) as process:
         try:
             while not any("STM32_Programmer_CLI" in line and " -d " in line for line in running(place)):
                 assert process.poll() is None
@@ -72,14 +64,9 @@ def test_a_demonstration_stays_until_ctrl_c_and_ends_with_its_verdicts(tmp_path:
     options = ("--boards", "1", "--time-scale", "0", "--stay", "--dir", str(place), "--faults", str(file))
     with (
         usual_port_taken(),
-        subprocess.Popen(
+        heard(
             [*AS_IN_A_SCRIPT, sys.executable, "-m", "station", "demo", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, **SHORT_DEADLINES, "STATION__WEB__LISTEN": ""},
-            start_new_session=True,
+            **SHORT_DEADLINES | {"STATION__WEB__LISTEN": ""},
         ) as process,
     ):
         assert process.stdout is not None
@@ -120,14 +107,7 @@ def usual_port_taken() -> Iterator[None]:
 @pytest.mark.parametrize("lines", [0, 1, 6])
 def test_a_demonstration_whose_output_is_closed_leaves_no_folder(tmp_path: Path, lines: int) -> None:
     """Like `station demo | head -1`: nobody is told any more where its files are."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "station", "demo", "--boards", "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-    ) as process:
+    with heard([sys.executable, "-m", "station", "demo", "--boards", "1"], TMPDIR=str(tmp_path)) as process:
         assert process.stdout is not None
         for _ in range(lines):
             assert process.stdout.readline()
