@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.adapters.ledger import Ledger, orphans
 from station.adapters.ledger.orphans import News, Told
@@ -218,6 +223,25 @@ async def test_a_certificate_for_another_key_is_not_given_out_for_revocation_by_
     told = capsys.readouterr()
     assert [line.split(",")[0] for line in told.out.splitlines()] == ["serial_number", "13"]
     assert "2 for other keys are left out" in told.err
+
+
+@pytest.mark.parametrize(
+    "key", [rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()], ids=["RSA", "Ed25519"]
+)
+async def test_a_certificate_for_a_key_of_another_kind_is_nobodys_here(
+    ledger: Ledger, path: Path, capsys: pytest.CaptureFixture[str], key: RSAPrivateKey | Ed25519PrivateKey
+) -> None:
+    """The station asks for certificates of keys on one curve."""
+    unit, maker = credentials(0xAB), ec.generate_private_key(ec.SECP256R1())
+    whole = x509.load_der_x509_certificate(unit.dac)
+    times = whole.not_valid_before_utc, whole.not_valid_after_utc
+    made = x509.CertificateBuilder(whole.issuer, whole.subject, key.public_key(), 0xCD, *times).sign(maker, SHA256())
+    await ledger.submitted(unit.key, b"CSR", UID)
+    await ledger.record_issued(unit.key, unit, [made.public_bytes(Encoding.DER)])
+    pki.export_revocations(ledger=path)
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["serial_number,key_sha256,kind,uid,since,reason"]
+    assert "1 for other keys are left out" in told.err
 
 
 async def test_a_pending_request_is_no_orphan_and_one_request(ledger: Ledger, path: Path) -> None:

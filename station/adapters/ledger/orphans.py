@@ -95,7 +95,7 @@ def listed(path: Path) -> tuple[Orphan, ...]:
                 row.dac_serial_number,
                 row.reason,
                 row.namesake is not None,
-                _is_foreign(connection, row.content),
+                _is_foreign(connection, row.serial_number, row.content),
             )
             for row in connection.execute(spares).all()
         ]
@@ -103,11 +103,12 @@ def listed(path: Path) -> tuple[Orphan, ...]:
     return (*unknown, *found, *scrapped)
 
 
-def _is_foreign(connection: Connection, certificate: bytes | None) -> bool:
-    """The PKI's own list is compared by key, and bytes that are no certificate are nobody's."""
-    if certificate is None or (key := certificate_key(certificate)) is None:
+def _is_foreign(connection: Connection, serial_number: str, certificate: bytes | None) -> bool:
+    """The PKI's own list is compared by key, and bytes that are no certificate, which have no number, are nobody's."""
+    if certificate is None or not serial_number:
         return False
-    return connection.scalar(select(_request.c.id).where(_request.c.key == key).limit(1)) is None
+    key = certificate_key(certificate)  # the station asks for no key of another kind
+    return key is None or connection.scalar(select(_request.c.id).where(_request.c.key == key).limit(1)) is None
 
 
 def _scrapped(connection: Connection) -> list[Orphan]:
