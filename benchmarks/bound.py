@@ -25,7 +25,7 @@ WITNESS = 4096  # bytes of a file, read before and after a write without an eras
 FAST_UART = 92_160  # bytes a second at 921,600 baud
 READ_BACK_BYTES = 2_500  # factory data with certificates, when the board itself sends it
 CURVE_OPERATIONS = 3  # key generation, the CSR's signature, the proof of possession
-READ_WITHIN, SLEEP = 1.0, 0.5  # of ST's script, which reads until a second has passed without a byte
+READ_WITHIN, SLEEP = 1.0, 0.5  # seconds; STM32_provisioning.py, Provisioning and read_from_com_port
 
 
 @dataclass(frozen=True, slots=True)

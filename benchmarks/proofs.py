@@ -5,7 +5,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-UID = "0x1FFF7590"  # the address of the microcontroller's 96 bits
+from station.domain.memory_map import UID_ADDRESS
+
+UID = f"0x{UID_ADDRESS:08X}"
 NOT_LOOKED_AT = "not looked at"
 
 

@@ -15,10 +15,7 @@ from benchmarks.scale import Scale
 CONSTANTS: Constants = PROFILES[bound.DEFAULT]
 
 OVER_BOUND, OVER_BOUND_IN_RAM = 1.05, 1.03
-OVER_ONE, CROWD_OVER_ONE = (
-    1.02,
-    1.05,
-)  # the latter where 64 boards come at once, and the bench computes them all at once
+OVER_ONE, CROWD_OVER_ONE = 1.02, 1.05  # the latter where 64 boards come at once, which the bench computes at once
 INVOCATIONS = 3
 CPU_MS, CPU_OF_A_CROWD_MS = 40, 30  # the latter where 64 boards come at once, which share commits and wake-ups
 COMMITS_ALONE, COMMITS_GROUPED = 300, 1500

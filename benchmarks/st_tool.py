@@ -20,9 +20,11 @@ from pathlib import Path
 
 import serial
 
+from benchmarks.bound import READ_WITHIN, SLEEP
+
 APPLICATION, FACTORY_DATA = "0x08000000", "0x901C0000"  # the addresses in ST's example command line
 QUIETLY = ("--quietMode", "--verbosity 1")  # G, flashBinary: the second is one argument
-BAUD, READ_WITHIN, SLEEP = 115200, 1.0, 0.5  # P, Provisioning and read_from_com_port
+BAUD = 115200  # P, Provisioning
 FINISHED = re.compile(rb"finish:(\d{3})")  # P, read_from_com_port
 # G, list_serial_ports: a board is one whose port has a board's name and a probe in this section of the list.
 SECTION = re.compile(r"=====  UART Interface  =====(.*?)$", re.DOTALL)

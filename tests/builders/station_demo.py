@@ -62,6 +62,7 @@ def heard(command: Sequence[str], **environment: str) -> subprocess.Popen[str]:
     """A program whose words are read, in a session of its own, so that only a test's signals reach it."""
     return subprocess.Popen(
         command,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -90,15 +91,7 @@ def demonstrate(
     """`station demo` with time scale 0 and these options, in `folder`/line; then checks the words of the daemon's log."""
     place = folder / "line"
     command = [sys.executable, "-m", "station", "demo", "--time-scale", "0", "--dir", str(place)]
-    with subprocess.Popen(
-        [*command, "--json", str(folder / "report.json"), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **deadlines},
-        start_new_session=True,
-    ) as process:
+    with heard([*command, "--json", str(folder / "report.json"), *options], **deadlines) as process:
         try:
             output, _ = process.communicate(timeout=within)
         except BaseException:

@@ -166,9 +166,8 @@ class TwoLines(Line):
             with station.config.open("a") as config:
                 config.write(self.further)
                 config.write(f'\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
-                config.write(
-                    "claim_within = 20\n"
-                )  # on a busy machine the centre would count as away, and others' units as elsewhere
+                # Else the centre would count as away on a busy machine, and others' units as elsewhere.
+                config.write("claim_within = 20\n")
                 config.write(f'reader = "{self.reader}"\n')
             station.start()
 

@@ -115,9 +115,8 @@ class SharedKillLine(KillLine):
 
     def _settled(self, cell: Cell) -> None:
         super()._settled(cell)
-        if (
-            cell.victim is not Victim.SESSION
-        ):  # of whose absence the station may not hear, since the server is soon back
+        # Of the absence of its process alone the station may not hear, since the server is soon back.
+        if cell.victim is not Victim.SESSION:
             self.two.first.until_shared(lambda shared: shared.state == "away")
 
     def _rests(self) -> None:

@@ -5,14 +5,13 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from tests.builders.station_demo import ROOT, SHORT_DEADLINES
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES, heard
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -45,16 +44,7 @@ def pasted(folder: Path) -> str:
 
 def test_the_pasted_commands_make_a_unit(tmp_path: Path) -> None:
     """Every command succeeds, the board passes, and nothing is left running: the pipe is closed."""
-    with subprocess.Popen(
-        ["bash", "-c", pasted(tmp_path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **SHORT_DEADLINES},
-        start_new_session=True,
-    ) as shell:
+    with heard(["bash", "-c", pasted(tmp_path)], **SHORT_DEADLINES) as shell:
         try:
             output, _ = shell.communicate(timeout=WITHIN)
         except BaseException:

@@ -102,9 +102,7 @@ class Hub:
 
     def unplug(self, port: int) -> Board:
         """Pulls out the board at a port. Raises HubError."""
-        board = self._boards.get(port)
-        if board is None or not board.plugged:
-            raise HubError(f"no board is plugged in at port {port}")
+        board = self._plugged(port)
         self._bench.journal.write("unplugged", **self._described(port, board))
         self._hang_up(board)
         board.unplug()
@@ -112,11 +110,15 @@ class Hub:
 
     def brown_out(self, port: int) -> Board:
         """Makes the supply of the board at a port dip. Raises HubError."""
+        board = self._plugged(port)
+        self._bench.journal.write("brown_out", **self._described(port, board))
+        board.brown_out()
+        return board
+
+    def _plugged(self, port: int) -> Board:
         board = self._boards.get(port)
         if board is None or not board.plugged:
             raise HubError(f"no board is plugged in at port {port}")
-        self._bench.journal.write("brown_out", **self._described(port, board))
-        board.brown_out()
         return board
 
     def move(self, port: int, to: int) -> Board:
