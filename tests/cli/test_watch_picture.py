@@ -92,7 +92,7 @@ def test_slots_without_room_are_counted() -> None:
         (slot("1"), ["1 □ EMPTY", "Plug in a board"]),
         (slot("1", "waiting", service="trial"), ["1 ‖ WAIT (trial)", "Wait: it goes on by itself"]),
         (slot("1", "pending", "pki.pending"), ["1 … LATER", "Wait: it goes on by itself"]),
-        (running("1"), ["1 ◔ RUNNING 11 s", "writes firmware 2", "━━━", "···"]),
+        (running("1"), ["1 ◔ RUNNING 11 s", "writes final firmware", "━━━", "···"]),
         (running("1", seconds=90.0), ["RUNNING slow"]),
         (slot("1", "pass"), ["1 ✓ PASS", "Take it to the next place"]),
         (
@@ -252,7 +252,7 @@ def test_each_change_is_one_line_of_text() -> None:
     sayings, door = Sayings(Words.of("en")), FakeDoor([slot("1"), running("2")])
     assert list(sayings.new(Known(), 0.0)) == []
     what = known(door=door)
-    assert list(sayings.new(what, 0.0)) == ["Line open", "Slot 1 empty", "Slot 2 running: writes firmware 2"]
+    assert list(sayings.new(what, 0.0)) == ["Line open", "Slot 1 empty", "Slot 2 running: writes final firmware"]
     assert list(sayings.new(what, 1.0)) == []
     between = Event("slot", slot("2", "running", attempt=40).model_dump_json(), "b-1")
     assert list(sayings.new(after(what, between, 1.0), 1.0)) == []  # two steps of one board: nothing is new
