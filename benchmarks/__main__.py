@@ -130,7 +130,7 @@ def bench(
     if outcome.missed or outcome.unusable:
         console.print(styled((f"{len(outcome.missed)} of {len(outcome.held)} goals were missed.", "red")))
         raise typer.Exit(1)
-    console.print(f"All {len(outcome.held)} goals were met.")
+    console.print(f"All {len(outcome.held)} goals were met." if outcome.held else "Nothing measured here has a goal.")
 
 
 def _parts(only: str) -> Sequence[str]:
