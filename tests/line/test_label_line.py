@@ -111,8 +111,9 @@ def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standi
     standing.bench("plug", *map(str, SLOTS))
     for slot in SLOTS:
         assert standing.wait(slot, lambda status: status.verdict is not None).state == "pass"
-    standing.until(lambda: "no media" in standing.station("labels", "status"))
-    assert f"{len(SLOTS)} waiting" in standing.station("labels", "status")
+    standing.until(
+        lambda: "no media" in (said := standing.station("labels", "status")) and f"{len(SLOTS)} waiting" in said
+    )
     standing.until(lambda: on_page(standing, 1)[0] == "due")
 
     daemon = standing.line.processes["daemon"]
