@@ -29,10 +29,10 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-# mypy and the tests share the two cores of a small machine. Tests of whole lines wait most of their time: five workers keep both busy.
+# mypy and the tests share the two cores of a small machine. Tests of whole lines wait most of their time: seven workers keep both busy.
 test: compilers umockdev chromium mosquitto softhsm postgresql $(READY)
 	$(MAKE) --jobs=2 covered lint types contracts
-	$(BIN)/python -X dev -m pytest -m line -n 5 --dist loadfile --no-loadscope-reorder --durations=25
+	$(BIN)/python -X dev -m pytest -m "(line or slow) and not commissioning" -n 7 --dist loadfile --no-loadscope-reorder --durations=25
 	$(MAKE) test-commissioning
 
 # The fixtures of a file do most of the work: a second worker for its tests would do it again.
@@ -80,10 +80,10 @@ contracts: $(READY)
 fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not line and not commissioning" -n 2 --dist worksteal
 
-# The fast tests and the slow ones under coverage; fails below the floor in pyproject.toml. `coverage report` then names the lines.
+# The fast tests under coverage; fails below the floor in pyproject.toml. `coverage report` then names the lines.
 covered: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/python -X dev -m coverage run -m pytest -m "not line and not commissioning" -n 3 --dist worksteal
+	$(BIN)/python -X dev -m coverage run -m pytest -m "not slow and not line and not commissioning" -n 3 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --format=total
 

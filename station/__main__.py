@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import NoReturn
 
 MADE_BETWEEN_COLLECTIONS = 10_000  # objects; with Python's 700 the collector took a fiftieth of the daemon's time
@@ -18,9 +19,7 @@ def main() -> NoReturn:
     """
     gc.disable()
     if sys.argv[1:2] == ["run"]:
-        # structlog imports rich where it is installed, for forms of the log that are not the station's.
-        with _absent("rich"), _trusting_nobody():
-            from station.cli.line import serve
+        serve = imported_daemon()
         if (asked := serve.asked_for(sys.argv[1:])) is not None:
             gc.collect()  # what the imports have left would stay for months; a command would only wait for this
             _collect_from_here_on()
@@ -30,6 +29,14 @@ def main() -> NoReturn:
     cli.load(sys.argv[1:2])
     _collect_from_here_on()
     cli.main()
+
+
+def imported_daemon() -> ModuleType:
+    """The module that serves a line, after its imports."""
+    # structlog imports rich where it is installed, for forms of the log that are not the station's.
+    with _absent("rich"), _trusting_nobody():
+        from station.cli.line import serve
+    return serve
 
 
 @contextmanager

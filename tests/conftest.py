@@ -17,7 +17,9 @@ from _pytest.mark.expression import Expression
 from hypothesis import settings
 from pytest_asyncio.plugin import LoopFactory
 
+from tests.builders import warm
 from tests.builders.tokens import Tokens
+from tests.builders.warm import WarmPrograms
 
 # If a script starts the tests in the background, they ignore SIGINT, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -36,6 +38,9 @@ logging.getLogger("asyncio").addFilter(lambda told: not told.getMessage().starts
 # Files that take long, longest first. They begin first: else one worker would still be at them when the others have ended.
 LONG = (
     "test_faults",
+    "test_stateful",
+    "test_run",
+    "test_rotation",
     "test_campaign",
     "test_lot_counted",
     "test_coprocessor",
@@ -54,7 +59,6 @@ LONG = (
     "test_standing",
     "test_wheel",
     "test_installation",
-    "test_stateful",
     "test_lost_answers",
     "test_pki_behaviours",
     "test_pki_in_flight",
@@ -108,6 +112,21 @@ def _no_trace_of_the_tests_on_this_machine() -> Iterator[None]:
     """The machine's register of ledgers outlives them; the tests' entries are removed with the tests."""
     with TemporaryDirectory(prefix="tests-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", folder)
+        yield
+
+
+@pytest.fixture(scope="session")
+def _warm_programs() -> Iterator[WarmPrograms]:
+    with WarmPrograms.ready() as programs:
+        yield programs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs(request: pytest.FixtureRequest, _warm_programs: WarmPrograms) -> Iterator[None]:
+    """The programs of a file's lines start warm, unless the file is marked `executed`."""
+    executed = request.node.get_closest_marker("executed") is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "programs", None if executed else _warm_programs)
         yield
 
 

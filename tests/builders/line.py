@@ -20,6 +20,7 @@ from typing import IO
 
 from station.daemon import control
 from station.line.status import Status
+from tests.builders import warm
 from tests.builders.log_words import checked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +44,7 @@ class Line:
 
     folder: Path
     recipe: Path
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, warm.Program] = field(default_factory=dict)
     further: str = ""
     """Further tables of the configuration."""
     program: str = "station"
@@ -121,6 +122,9 @@ class Line:
 
     def start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
         with self.output(name) as output:
+            if warm.programs is not None and warm.programs.has(module):
+                self.processes[name] = warm.programs.start(module, arguments, output, {**os.environ, **environment})
+                return
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tests.builders import warm
 from tests.campaign.referee.boards import DISCRIMINATOR, KEY, PASSCODE, SALT, VERIFIER, Board
 from tests.campaign.referee.codes import manual_digits
 from tests.line.lot_count import passcode_of
@@ -260,6 +261,9 @@ class ProcessSampler:
 
     def sample(self, pids: Iterable[int]) -> None:
         """Looks once. A process that ends meanwhile is left out."""
+        assert warm.programs is None, (
+            "a forked program shows the words of another: mark the file of the test `executed`"
+        )
         new = [
             line for pid in pids for each in _with_children(pid) if (line := _looks(each)) and line not in self._seen
         ]

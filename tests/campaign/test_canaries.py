@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.campaign.canaries import Canaries, ProcessSampler, leaks
 from tests.campaign.referee.boards import DISCRIMINATOR, KEY, PASSCODE, SALT, VERIFIER, Board
 
+pytestmark = pytest.mark.executed
+
 KEY_BYTES = hashlib.sha256(b"key").digest()
 SALT_BYTES = hashlib.sha256(b"salt").digest()[:16]
 VERIFIER_BYTES = b"".join(hashlib.sha256(bytes([each])).digest() for each in range(4))[:97]

@@ -37,7 +37,7 @@ from tests.campaign.referee.violation import Promise
 from tests.campaign.spoiled import Object, Spoiled
 from tests.campaign.stepping import DAYS, HOURS
 
-pytestmark = pytest.mark.line
+pytestmark = [pytest.mark.line, pytest.mark.executed]
 
 AS_FAILED = "INSERT INTO event (attempt_id, at, type, body) SELECT attempt_id, at, {} FROM event WHERE attempt_id = :attempt AND type = 'Failed'"
 

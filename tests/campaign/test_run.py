@@ -25,6 +25,8 @@ from tests.campaign.story import (
 from tests.campaign.world import change_plan
 from virtual_bench.faults.catalogue import CATALOGUE
 
+pytestmark = pytest.mark.executed
+
 
 @pytest.mark.line
 @pytest.mark.timeout(900)

@@ -16,7 +16,7 @@ from tests.campaign.referee.judge import contradictions, violations
 from tests.campaign.referee.violation import Promise
 from tests.campaign.spoiled import Object, Spoiled
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.line, pytest.mark.executed, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from station.daemon import control
 from station.line.status import SlotStatus, Status
 from tests.builders.line import Line, LineFailed, recipe_with
 from tests.builders.two_lines import Factory, TwoLines, factory
+from tests.builders.warm import Program
 from tests.campaign.stepping import SteppedClock
 from tests.line.lot_count import Tray
 from tests.mes.receiver import SECRET, Receiver
@@ -67,7 +68,7 @@ class At:
     start: Callable[[], None]
 
     @property
-    def daemon(self) -> "subprocess.Popen[bytes]":
+    def daemon(self) -> Program:
         return self.line.processes[self.process]
 
     @property

@@ -12,7 +12,7 @@ import pytest
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.hotplug.udev_line import UdevLine
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.line, pytest.mark.executed, pytest.mark.timeout(900)]
 
 WITHIN = 300
 

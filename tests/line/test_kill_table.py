@@ -27,6 +27,8 @@ from tests.line.kill_states import (
 )
 from tests.line.kill_table import BEGIN, END, PAGE, details, overview, page, said, tried
 
+pytestmark = pytest.mark.executed
+
 SEEN = Seen(
     ("provision void `station.stopped`", "provision pass"), True, (), "reconfirm pass", "kept", 2, 1, 1, 1, (3, 4)
 )

@@ -13,6 +13,8 @@ from tests.builders.line import ROOT
 from tests.line.kill_moments import IN_THE_TEST_RUN, MOMENTS, NOT_TRIED
 from tests.line.kills import MOST_BOARDS, Kills
 
+pytestmark = pytest.mark.executed
+
 BY_NAME = {moment.name: moment for moment in MOMENTS}
 HEALTHY = {moment.name for moment in MOMENTS if not moment.trouble}
 

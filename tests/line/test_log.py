@@ -21,6 +21,7 @@ from station.daemon import control
 from station.line.status import Status
 from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
+from tests.builders.warm import Program
 from tests.line.standing_line import Standing
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
@@ -69,7 +70,7 @@ def answers(standing: Standing) -> bool:
     return status.page is not None and status.page.url is not None
 
 
-def stop(process: subprocess.Popen[bytes]) -> int:
+def stop(process: Program) -> int:
     process.send_signal(signal.SIGTERM)
     try:
         return process.wait(STOPPED_WITHIN)
