@@ -5,11 +5,14 @@ import logging
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Generator, Iterator, Mapping
 from functools import cache
 from itertools import chain, combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import AnyStr
 
 import pytest
 import uvloop
@@ -34,6 +37,23 @@ settings.load_profile("patient")
 # In development mode asyncio warns of each step that takes 0.1 s, which on a busy machine any does. The warning would come
 # between the lines of a command under test.
 logging.getLogger("asyncio").addFilter(lambda told: not told.getMessage().startswith("Executing "))
+
+_left = subprocess.Popen.__exit__
+
+
+def _killed_on_failure(
+    self: "subprocess.Popen[AnyStr]",
+    kind: type[BaseException] | None,
+    value: BaseException | None,
+    traceback: TracebackType | None,
+) -> None:
+    """A test that fails or takes too long does not wait for the end of a program that waits for the test."""
+    if kind is not None:
+        self.kill()
+    _left(self, kind, value, traceback)
+
+
+subprocess.Popen.__exit__ = _killed_on_failure  # type: ignore[method-assign]
 
 # Files that take long, longest first. They begin first: else one worker would still be at them when the others have ended.
 LONG = (
