@@ -48,7 +48,7 @@ class Findings:
     def report(self, machine: Machine, command: str) -> Report:
         rows: list[Row] = []
         for line, way in LINES.items():
-            ones = [run for run in self.runs if run.boards == 1 and LINES[run.line].in_ram is way.in_ram]
+            ones = [run for run in self.runs if run.boards == 1 and LINES[run.line].work == way.work]
             if same := [run for run in self.runs if run.line == line]:
                 rows += results.line_rows(same, ones, self.idle)
         for contender in CONTENDERS:
@@ -57,7 +57,7 @@ class Findings:
         rows += self._parts()
         for name, pairs in self.beside_pages.items():
             rows += pair_rows(name, pairs)
-        sizes = next((run.sizes for run in self.runs if not LINES[run.line].in_ram), None)
+        sizes = next((run.sizes for run in self.runs if LINES[run.line].work == LINES["one"].work), None)
         cuts = bound.next_cuts(results.CONSTANTS, sizes) if sizes else []
         runs = [*(run.as_json() for run in self.runs), *(run.as_json() for run in self.st_runs)]
         steps = results.steps(self.runs)

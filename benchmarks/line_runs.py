@@ -43,7 +43,7 @@ def demonstrated(folder: Path, name: str, seed: int, pages: int = 0) -> Recordin
     line, way = folder / "line", LINES[name]
     options = ["--boards", str(way.boards), "--every", str(way.every), "--seed", str(seed), "--time-scale", "1"]
     recipe = _in_ram(folder / "ram.toml") if way.in_ram else RECIPES / "lighting.toml"
-    options += ["--recipe", str(recipe)]
+    options += ["--recipe", str(recipe), "--profile", way.profile]
     command = [sys.executable, "-m", "station", "demo", *options, "--dir", str(line), "--json", str(folder / REPORT)]
     load = os.getloadavg()[0]
     with (

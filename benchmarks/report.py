@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmark's results as tables for people, and as JSON for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -24,7 +24,8 @@ class Report:
     machine: Machine
     command: str
     rows: Sequence[Row]
-    steps: Sequence[Step]
+    steps: Mapping[str, Sequence[Step]]
+    """By plan and profile."""
     cuts: Sequence[Cut]
     runs: Sequence[dict[str, object]]
     unusable: Sequence[str] = ()
@@ -44,7 +45,7 @@ class Report:
             "machine": self.machine.as_json(),
             "command": self.command,
             "rows": [row.as_json() for row in self.rows],
-            "steps": [step.as_json() for step in self.steps],
+            "steps": {work: [step.as_json() for step in steps] for work, steps in self.steps.items()},
             "cuts": [{"what": cut.what, "seconds": round(cut.seconds, 3), "price": cut.price} for cut in self.cuts],
             "runs": list(self.runs),
             "unusable": list(self.unusable),
@@ -57,8 +58,8 @@ class Report:
         console.print(_rows(self.rows))
         if self.proofs:
             console.print(_proofs(self.proofs))
-        if self.steps:
-            console.print(_steps(self.steps))
+        for work, steps in self.steps.items():
+            console.print(_steps(work, steps))
         if self.cuts:
             console.print(_cuts(self.cuts))
 
@@ -88,10 +89,10 @@ def _rows(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _steps(steps: Sequence[Step]) -> Table:
+def _steps(work: str, steps: Sequence[Step]) -> Table:
     lines = list(steps[0].measured)
     columns = [heading for line in lines for heading in (line, "adds")]
-    table = Table("step (seconds)", "bound", *columns, box=None, header_style="bold")
+    table = Table(f"{work} (seconds)", "bound", *columns, box=None, header_style="bold")
     for step in steps:
         cells = [cell for line in lines for cell in _cells(step.measured[line], step.bound)]
         table.add_row(step.name, f"{step.bound:.3f}", *cells)

@@ -37,12 +37,24 @@ class Line:
     every: float = 0.0
     in_ram: bool = False
     """By the plan `ram`, without an erase, since all boards are blank."""
+    profile: str = bound.DEFAULT
+    """The bench's host and probe."""
+
+    @property
+    def work(self) -> tuple[bool, str]:
+        """What is the same for lines whose boards may be compared: the plan, host and probe."""
+        return self.in_ram, self.profile
+
+    def by_step(self, sizes: Sizes, *, verified_in_full: bool = False) -> dict[str, float]:
+        """The bound of each step of one of its boards, in the order of the plan."""
+        constants = PROFILES[self.profile]
+        if self.in_ram:
+            return bound.in_ram_by_step(constants, sizes, verified_in_full=verified_in_full, erased=False)
+        return bound.by_step(constants, sizes, verified_in_full=verified_in_full)
 
     def bound(self, sizes: Sizes, *, verified_in_full: bool = False) -> float:
         """The bound of one of its boards."""
-        if self.in_ram:
-            return bound.of_ram(CONSTANTS, sizes, verified_in_full=verified_in_full, erased=False)
-        return bound.of(CONSTANTS, sizes, verified_in_full=verified_in_full)
+        return sum(self.by_step(sizes, verified_in_full=verified_in_full).values())
 
     @property
     def over_bound(self) -> float:
@@ -61,6 +73,7 @@ class Line:
 
 
 CROWD = 64
+V3 = "fast-host-v3"
 LINES = {
     "one": Line(1),
     "eight": Line(8),
@@ -70,12 +83,15 @@ LINES = {
     "ram-eight": Line(8, in_ram=True),
     "ram-sixty-four": Line(CROWD, in_ram=True),
     "ram-in-turn": Line(CROWD, every=0.3, in_ram=True),
+    "v3-one": Line(1, profile=V3),
+    "ram-v3-one": Line(1, in_ram=True, profile=V3),
+    "ram-v3-eight": Line(8, in_ram=True, profile=V3),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the procedure: its bound, and its median in each line."""
+    """One step of a plan: its bound, and its median in each line."""
 
     name: str
     bound: float
@@ -276,20 +292,23 @@ def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[st
     ]
 
 
-def steps(runs: Sequence[Recording]) -> list[Step]:
-    """Each step's bound by the plan `flash`, and its median by line; the difference is the station's share."""
-    runs = [run for run in runs if not LINES[run.line].in_ram]
-    if not runs:
-        return []
+def steps(runs: Sequence[Recording]) -> dict[str, list[Step]]:
+    """By plan and profile, each step's bound and its median by line; the difference is the station's share."""
     by_line: dict[str, list[Recording]] = {}
     for run in runs:
         by_line.setdefault(run.line, []).append(run)
-    found = []
-    for name, seconds in bound.by_step(CONSTANTS, runs[0].sizes).items():
-        measured = {
-            line: median(value for run in by_line[line] for value in run.step(name))
-            for line in LINES
-            if line in by_line
-        }
-        found.append(Step(name, seconds, measured))
-    return found
+    tables: dict[str, list[Step]] = {}
+    for work in dict.fromkeys(way.work for way in LINES.values()):
+        alike = [line for line, way in LINES.items() if way.work == work and line in by_line]
+        if alike:
+            in_ram, profile = work
+            limits = LINES[alike[0]].by_step(by_line[alike[0]][0].sizes)
+            tables[f"{'ram' if in_ram else 'flash'}, {profile}"] = [
+                Step(name, limit, {line: median(_seconds(by_line[line], name)) for line in alike})
+                for name, limit in limits.items()
+            ]
+    return tables
+
+
+def _seconds(runs: Iterable[Recording], step: str) -> list[float]:
+    return [value for run in runs for value in run.step(step)]

@@ -2,16 +2,17 @@
 """Rows from the files of a run: invocations are counted, and boards compared with the run of the same seed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from benchmarks.bound import Sizes
+from benchmarks.bound import DEFAULT, PROFILES, Sizes, by_step
 from benchmarks.figures import Row, Verdict
 from benchmarks.filled import filled
 from benchmarks.processes import Watch
 from benchmarks.recording import Recording, RunUnusable, Usage, moments
-from benchmarks.results import attestation_row, line_rows, relay_row, scale_rows
+from benchmarks.results import Step, attestation_row, line_rows, relay_row, scale_rows, steps
 from benchmarks.scale import ATTEMPTS, Scale, scales
 from station.adapters.ledger.reader import LedgerReader
 
@@ -20,10 +21,19 @@ USAGE = {
     "daemon": Usage(cpu=0.08, memory=70_000_000, children=0.3),
     "bench": Usage(cpu=0.48, memory=90_000_000, children=0.0),
 }
+PHASES = tuple(by_step(PROFILES[DEFAULT], SIZES))
 BEGAN = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
 
-def write_run(folder: Path, boards: int, wall: float, *, invocations: int = 3, verdict: str = "pass") -> None:
+def write_run(
+    folder: Path,
+    boards: int,
+    wall: float,
+    *,
+    invocations: int = 3,
+    verdict: str = "pass",
+    phases: Mapping[str, float] | None = None,
+) -> None:
     """Writes the files of a run in which all boards are alike."""
     (folder / "logs").mkdir(parents=True)
     numbers = range(1, boards + 1)
@@ -46,7 +56,7 @@ def write_run(folder: Path, boards: int, wall: float, *, invocations: int = 3, v
         {"event": "attempt.finished", "slot": str(number), "time": ended, "seconds": wall} for number in numbers
     ]
     log.append({"event": "station.stopped", "loop_lag": {"p50": 0.001, "p99": 0.004, "max": 0.03}})
-    board = {"verdict": verdict, "seconds": wall, "phases": {}}
+    board = {"verdict": verdict, "seconds": wall, "phases": phases or {}}
     report = {
         "boards": [{"slot": str(number), **board} for number in numbers],
         "totals": {"boards": boards, "seconds": wall},
@@ -57,9 +67,16 @@ def write_run(folder: Path, boards: int, wall: float, *, invocations: int = 3, v
 
 
 def recording(
-    folder: Path, boards: int, wall: float, *, seed: int = 1, invocations: int = 3, line: str | None = None
+    folder: Path,
+    boards: int,
+    wall: float,
+    *,
+    seed: int = 1,
+    invocations: int = 3,
+    line: str | None = None,
+    phases: Mapping[str, float] | None = None,
 ) -> Recording:
-    write_run(folder, boards, wall, invocations=invocations)
+    write_run(folder, boards, wall, invocations=invocations, phases=phases)
     line = line or {1: "one", 8: "eight"}[boards]
     return Recording.read(folder, line=line, seed=seed, sizes=SIZES, usage=USAGE, load=0.0)
 
@@ -108,6 +125,32 @@ def test_a_line_of_the_plan_ram_has_that_plans_bound(tmp_path: Path) -> None:
     assert row.bound == pytest.approx(14.003, abs=0.001)
     assert row.goal is not None
     assert row.goal.limit == pytest.approx(1.03 * (row.bound or 0), abs=0.001)
+
+
+def test_a_line_on_another_probe_has_that_probes_bound(tmp_path: Path) -> None:
+    """A V3 writes and reads faster than a V2-1."""
+    walls = [
+        named(line_rows([recording(tmp_path / line, 1, 15.0, line=line)], [], None), "wall").bound or 0
+        for line in ("one", "v3-one", "ram-one", "ram-v3-one")
+    ]
+    assert walls == pytest.approx([17.649, 15.797, 14.003, 12.086], abs=0.001)
+
+
+def test_steps_are_told_by_plan_and_probe(tmp_path: Path) -> None:
+    """Each table has the bounds of its own plan and the lines that went by it."""
+    lines = ("one", "in-turn", "ram-one", "v3-one")
+    tables = steps(
+        [recording(tmp_path / line, 1, 15.0, line=line, phases=dict.fromkeys(PHASES, 0.9)) for line in lines]
+    )
+    assert {work: list(told[0].measured) for work, told in tables.items()} == {
+        "flash, fast-host-v2-1": ["one", "in-turn"],
+        "ram, fast-host-v2-1": ["ram-one"],
+        "flash, fast-host-v3": ["v3-one"],
+    }
+    assert {work: sum(step.bound for step in told) for work, told in tables.items()} == pytest.approx(
+        {"flash, fast-host-v2-1": 17.649, "ram, fast-host-v2-1": 14.003, "flash, fast-host-v3": 15.797}, abs=0.001
+    )
+    assert tables["flash, fast-host-v3"][0] == Step("recognise", 0.85, {"v3-one": 0.9})
 
 
 def test_invocations_are_those_that_the_bench_saw(tmp_path: Path) -> None:

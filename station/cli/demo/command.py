@@ -53,6 +53,13 @@ def demo(
     hub: Annotated[
         str, typer.Option(help="multi-tt, or single-tt: seven probes share one hub's bandwidth.")
     ] = "multi-tt",
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="The bench's host and probe, as fast-host-v3: `virtual-bench serve --help` names them.",
+            show_default=False,
+        ),
+    ] = None,
     programmer_version: Annotated[
         str | None, typer.Option(help="The bench's version of STM32CubeProgrammer.", show_default=False)
     ] = None,
@@ -73,6 +80,7 @@ def demo(
     """
     console = wide_console()
     bench_options = [f"--hub={hub}"] + ["--noise"] * noise
+    bench_options += [f"--profile={profile}"] if profile else []
     bench_options += [f"--programmer-version={programmer_version}"] if programmer_version else []
     expected = expectations(faults, boards)
     end_in_order()
