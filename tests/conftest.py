@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import chain, combinations
 from pathlib import Path
@@ -38,6 +39,7 @@ settings.load_profile("patient")
 # between the lines of a command under test.
 logging.getLogger("asyncio").addFilter(lambda told: not told.getMessage().startswith("Executing "))
 
+ENDED_WITHIN = 30.0  # seconds, of a program whose test has failed
 _left = subprocess.Popen.__exit__
 
 
@@ -47,8 +49,11 @@ def _killed_on_failure(
     value: BaseException | None,
     traceback: TracebackType | None,
 ) -> None:
-    """A test that fails or takes too long does not wait for the end of a program that waits for the test."""
-    if kind is not None:
+    """A test that fails or takes too long does not wait for ever for the end of a program that waits for the test."""
+    if kind is not None and self.poll() is None:
+        self.terminate()  # a demonstration then stops what it has started
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(ENDED_WITHIN)
         self.kill()
     _left(self, kind, value, traceback)
 
@@ -115,11 +120,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True
 
 
+def module_marks(item: pytest.Item) -> list[pytest.Mark]:
+    module = item.getparent(pytest.Module)
+    return [] if module is None else module.own_markers
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         every, any_of = marks_in(item.path)
         if not every <= {mark.name for mark in item.iter_markers()} & MARKS <= any_of:
             raise pytest.UsageError(f"{item.nodeid} has other marks than its file says; `-m` may overlook it")
+        if item.get_closest_marker("executed") and not any(mark.name == "executed" for mark in module_marks(item)):
+            raise pytest.UsageError(
+                f"{item.nodeid}: the mark `executed` is for whole files, whose fixtures start their lines"
+            )
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -121,16 +121,17 @@ class Line:
         return station_command(*arguments, "--config", self.folder / "line.toml")
 
     def start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
+        whole = {**os.environ, **environment}
         with self.output(name) as output:
-            if warm.programs is not None and warm.programs.has(module):
-                self.processes[name] = warm.programs.start(module, arguments, output, {**os.environ, **environment})
+            if warm.programs is not None and warm.programs.can_start(module, whole):
+                self.processes[name] = warm.programs.start(module, arguments, output, whole)
                 return
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **environment},
+                env=whole,
                 cwd=ROOT,
                 start_new_session=True,  # `stop` passes on a Ctrl-C in order
             )
@@ -148,16 +149,10 @@ class Line:
 
     def stop(self) -> None:
         """Stops the daemon first, so that it does not see its bench go away."""
-        for name in ("daemon", "pki", "bench"):
-            process = self.processes.get(name)
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        with ExitStack() as stack:  # each of them, whatever comes of the others
+            for name in ("bench", "pki", "daemon"):
+                if (process := self.processes.get(name)) is not None:
+                    stack.callback(_stop, process)
 
     def _daemon_answers(self) -> bool:
         """Also when its page is there, so that what the log says of the page stands before all that a test does."""
@@ -177,6 +172,17 @@ class Line:
     def _last_words(self, name: str) -> str:
         output = (self.folder / "logs" / f"{name}.out").read_text(errors="replace")
         return "its last words:\n" + "\n".join(output.splitlines()[-LAST_WORDS:])
+
+
+def _stop(process: warm.Program) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def station_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

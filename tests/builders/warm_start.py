@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m tests.builders.warm_start MODULE DESCRIPTOR`: forks programs of one module for the process that has started it.
 
-Imports what the module's start-up imports, then awaits requests at the socket DESCRIPTOR: one JSON object, with standard input and
-output as descriptors beside it. Answers with the process id of the new program, which runs the module as `python -m` does.
+Imports what the module's start-up imports, says so at the socket DESCRIPTOR, and awaits requests there: one JSON object, with standard
+input and output as descriptors beside it. Answers with the process id of the new program, which runs the module as `python -m` does.
 """
 
 import gc
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+READY = b"ready"
 LARGEST_REQUEST = 1 << 20  # the environment is most of it
 
 
@@ -42,7 +43,10 @@ class Request:
 def awaited(asker: socket.socket) -> Request | None:
     """Returns in each new program, with what it is to do, and once here, with None, when the asker has gone."""
     while True:
-        content, descriptors, _, _ = socket.recv_fds(asker, LARGEST_REQUEST, 2)
+        try:
+            content, descriptors, _, _ = socket.recv_fds(asker, LARGEST_REQUEST, 2)
+        except ConnectionResetError:  # it has not read the last answer
+            return None
         if not content:
             return None
         read, write = os.pipe()
@@ -81,7 +85,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    request = awaited(socket.socket(fileno=int(descriptor)))
+    asker = socket.socket(fileno=int(descriptor))
+    asker.send(READY)
+    request = awaited(asker)
     if request is None:
         return
     os.setsid()

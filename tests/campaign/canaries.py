@@ -262,7 +262,7 @@ class ProcessSampler:
     def sample(self, pids: Iterable[int]) -> None:
         """Looks once. A process that ends meanwhile is left out."""
         assert warm.programs is None, (
-            "a forked program shows the words of another: mark the file of the test `executed`"
+            "a forked program shows the command line of another: mark the file of the test `executed`"
         )
         new = [
             line for pid in pids for each in _with_children(pid) if (line := _looks(each)) and line not in self._seen

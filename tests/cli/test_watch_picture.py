@@ -16,6 +16,7 @@ from station.cli.watch.known import STATES, Known, after, without
 from station.cli.watch.picture import Pen, picture
 from station.cli.watch.sayings import Sayings
 from station.cli.watch.words import SHAPES, STYLES, Words
+from station.domain.attempt import Phase
 from station.web.assets import LANGUAGES
 from station.web.catalogue import ENTRIES
 from station.web.event_reader import Event
@@ -272,7 +273,7 @@ def test_each_change_is_one_line_of_text() -> None:
 
 
 def test_the_readmes_picture_is_this_one() -> None:
-    """Each of its slots has the present shape and word, and stands where it is drawn now."""
+    """Each of its slots has the present shape and word, and stands where it is drawn now; running ones say a step."""
     block = README.split("```\n$ station demo ", 1)[1].split("```", 1)[0].splitlines()[1:]
     title = re.compile(r" +(\d+) (\S) ([A-Z]+)")
     there = {found[1]: (found[2], found[3], found.start()) for line in block for found in title.finditer(line)}
@@ -291,4 +292,9 @@ def test_the_readmes_picture_is_this_one() -> None:
     for name, (shape, word, column) in there.items():
         assert here[name][1:] == (word, column)
         assert here[name][0] == shape or (word == "RUNNING" and shape in SHAPES["running"])
+    for name in (name for name, (_, word, _) in there.items() if word == "RUNNING"):
+        row = next(number for number, line in enumerate(block) if re.search(rf" {name} \S RUNNING", line))
+        begun = block[row + 1][there[name][2] + 1 :].split("▌", 1)[0].strip()
+        assert begun
+        assert any(words.step(phase.value).startswith(begun) for phase in Phase), begun
     assert all(len(line) <= 80 for line in block)

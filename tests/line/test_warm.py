@@ -3,17 +3,19 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from tests.builders import warm
 from tests.builders.line import ROOT
-from tests.builders.warm import WarmProgram
+from tests.builders.warm import WarmFailed, WarmProgram, WarmPrograms
 
 pytestmark = pytest.mark.line
 WITHIN = 120.0  # seconds, on a busy machine
@@ -74,3 +76,57 @@ def test_no_other_process_becomes_a_child(tmp_path: Path) -> None:
     orphan = """(sleep 0.5; cut -d' ' -f4 /proc/$BASHPID/stat) &"""
     told = subprocess.run(["bash", "-c", orphan], capture_output=True, text=True, check=True)
     assert told.stdout.strip() != str(os.getpid())
+
+
+class Interrupted:
+    """A socket to a warm process at which the first wait for an answer is interrupted, as by the end of a test's time."""
+
+    def __init__(self, asker: socket.socket) -> None:
+        self._asker = asker
+        self.first = True
+
+    def recv(self, size: int) -> bytes:
+        if self.first:
+            self.first = False
+            raise KeyboardInterrupt
+        return self._asker.recv(size)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._asker, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._asker.close()
+
+
+def test_after_an_interrupted_start_the_next_one_gives_its_own_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with WarmPrograms.ready() as own:
+        monkeypatch.setattr(warm, "programs", own)
+        started(tmp_path / "first", "virtual_bench", "--version").wait(WITHIN)
+        monkeypatch.setitem(own.askers, "virtual_bench", Interrupted(own.askers["virtual_bench"]))
+        with pytest.raises(KeyboardInterrupt):
+            started(tmp_path / "interrupted", "virtual_bench", "--version")
+        assert started(tmp_path / "next", "virtual_bench", "nonsense").wait(WITHIN) == 2
+        assert b"nonsense" in (tmp_path / "next").read_bytes()
+
+
+def test_a_warm_process_that_has_ended_is_told_of_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with WarmPrograms.ready() as own:
+        monkeypatch.setattr(warm, "programs", own)
+        started(tmp_path / "first", "virtual_bench", "--version").wait(WITHIN)
+        own.askers["virtual_bench"].shutdown(socket.SHUT_RDWR)
+        with pytest.raises(WarmFailed, match="no virtual_bench was forked"):
+            started(tmp_path / "lost", "virtual_bench", "--version")
+        assert started(tmp_path / "next", "virtual_bench", "--version").wait(WITHIN) == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("LD_PRELOAD", "/nowhere/clock.so"), ("PYTHONHASHSEED", "7")])
+def test_what_is_read_at_a_programs_execution_has_it_executed(name: str, value: str) -> None:
+    assert warm.programs is not None
+    assert warm.programs.can_start("station", os.environ)
+    assert not warm.programs.can_start("station", {**os.environ, name: value})
+    assert not warm.programs.can_start("tests.line.told_modules", os.environ)
