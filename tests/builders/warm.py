@@ -123,7 +123,7 @@ class WarmPrograms:
 
         Raises `WarmFailed`.
         """
-        request = {"arguments": list(arguments), "environment": dict(environment), "folder": str(ROOT)}
+        request = {"arguments": list(arguments), "environment": dict(environment)}
         with self._alone:
             asker = self.askers.get(module) or self._awoken(module)
             try:

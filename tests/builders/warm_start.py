@@ -33,11 +33,10 @@ IMPORTS: dict[str, Callable[[], object]] = {
 
 @dataclass(frozen=True)
 class Request:
-    """A program to start: the words after the module's name, its whole environment, and its working folder."""
+    """A program to start: the words after the module's name, and its whole environment. Its folder is that of this process."""
 
     arguments: list[str]
     environment: dict[str, str]
-    folder: str
 
 
 def awaited(asker: socket.socket) -> Request | None:
@@ -91,7 +90,6 @@ def main() -> None:
     if request is None:
         return
     os.setsid()
-    os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
     time.tzset()
