@@ -78,7 +78,7 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 fast: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not line and not commissioning" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not line and not commissioning" -n 3 --dist worksteal
 
 # The fast tests under coverage; fails below the floor in pyproject.toml. `coverage report` then names the lines.
 covered: $(READY)
