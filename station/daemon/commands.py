@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 import structlog
 
-from station.adapters.ledger import lot_reader
 from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
@@ -24,12 +23,13 @@ from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
 from station.daemon.sample_commands import SampleCommands
+from station.daemon.standing_lot import StandingLot
 from station.daemon.unit_commands import UnitCommands
 from station.domain.intervention import LONGEST_REASON, DecisionRefused, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
 from station.domain.target import UID
 from station.faults import LineFault
-from station.faults.line import PKI_FAULTS, ClockContradicted, LedgerUnavailable
+from station.faults.line import PKI_FAULTS, ClockContradicted
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
@@ -38,10 +38,9 @@ from station.line.status import (
     LedgerStatus,
     LineStatus,
     LogStatus,
-    LotStatus,
     PageStatus,
     PKIStatus,
-    SlotStatus,
+    SlotStatuses,
     Status,
 )
 from station.web.site import Site
@@ -68,7 +67,9 @@ class Commands:
     ) -> None:
         self._parts = parts
         self._line = line
+        self._lot = StandingLot(parts.config.ledger, parts.ledger)
         self._slots = slots
+        self._statuses = SlotStatuses(slots)
         self._preflight = preflight
         self._loop_lag = loop_lag
         self._logs = logs
@@ -205,28 +206,6 @@ class Commands:
     async def _status(self, _question: object) -> control.Answer:
         return await self.status()
 
-    async def _lot(self) -> LotStatus | None:
-        """The lot that new units come from; None if the ledger never had a work order, or cannot be read now."""
-        try:
-            found = await asyncio.to_thread(lot_reader.standing, self._parts.config.ledger)
-        except LedgerUnavailable:
-            return None
-        if found is None:
-            return None
-        lot = found.lot
-        return LotStatus(
-            lot=lot.name,
-            work_order=lot.work_order,
-            state=lot.state.value if lot.state else "closed",
-            planned=found.left.planned,
-            passed=lot.passed,
-            unbound=lot.unbound,
-            in_work=lot.in_work,
-            units_left=found.left.units,
-            numbers_left=found.left.numbers,
-            warning=found.warning,
-        )
-
     def _shared_lot(self) -> str | None:
         """The lot that this station holds numbers of for the line."""
         return self._parts.shared.seen.lot if self._parts.shared is not None else None
@@ -258,8 +237,8 @@ class Commands:
             shared=self._parts.shared.status if self._parts.shared is not None else None,
             page=self._page,
             andon=self._andon.status if self._andon is not None else None,
-            lot=await self._lot(),
-            slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
+            lot=await self._lot.status(),
+            slots=self._statuses.now(),
         )
 
 

@@ -2,6 +2,7 @@
 """The daemon's status as models: slots, phases, faults, PKI and ledger. It is derived on request, never stored."""
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from station.line.states import (
     Refused,
     Running,
     Service,
+    SlotState,
     State,
     Waiting,
 )
@@ -238,6 +240,28 @@ class SlotStatus(_Model):
             return 0.0
         before = sum(seconds for step, seconds in self.steps.items() if step != self.step)
         return max(0.0, round(self.seconds - before, 1))
+
+
+class SlotStatuses:
+    """The statuses of all slots. That of a slot at rest is kept: its state is a value, which is replaced whenever it changes."""
+
+    def __init__(self, slots: Mapping[str, Slot]) -> None:
+        """The keys of `slots` are physical USB paths."""
+        self._slots = slots
+        self._kept: dict[str, tuple[State, Service, SlotState, SlotStatus]] = {}
+
+    def now(self) -> list[SlotStatus]:
+        return [self._of(slot, path) for path, slot in self._slots.items()]
+
+    def _of(self, slot: Slot, path: str) -> SlotStatus:
+        if slot.at_work:
+            return SlotStatus.of(slot, path)
+        match self._kept.get(path):
+            case state, service, word, status if state is slot.state and service is slot.service and word == slot.shown:
+                return status
+        status = SlotStatus.of(slot, path)
+        self._kept[path] = slot.state, slot.service, slot.shown, status
+        return status
 
 
 class _Seen(NamedTuple):

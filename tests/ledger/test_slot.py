@@ -20,7 +20,7 @@ from station.interfaces import AttemptJournal, Bench, BoardArrived
 from station.line.line import Line
 from station.line.slot import Slot
 from station.line.states import InService, Outcome, OutOfService, SlotState
-from station.line.status import SlotStatus
+from station.line.status import SlotStatus, SlotStatuses
 from station.line.visits import Visit
 from tests.builders.bench import RECIPE, Secrets, begun
 from tests.builders.deeds import by_anna
@@ -89,6 +89,41 @@ async def test_a_slot_that_was_released_is_held_by_nobody(ledger: Ledger, secret
     slot.release(by_anna(Deed.RELEASE, "1"))
     seen = SlotStatus.of(slot, "usb-1")
     assert (seen.service, seen.fault, seen.held) == ("trial", "slot.held", None)
+
+
+async def test_a_status_that_is_kept_is_the_one_that_the_slot_has(ledger: Ledger, secrets: Secrets) -> None:
+    """Asked after each change of slot and line; between two changes it is not made again."""
+
+    def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
+        seen()
+        raise BoardSilent("HELLO", 2.0)
+
+    line = Line(Suspicion())
+    slot = slot_with(ledger, secrets, line, equipment)
+    statuses = SlotStatuses({"usb-1": slot})
+
+    def seen() -> SlotStatus:
+        (status,) = statuses.now()
+        assert status.model_copy(update={"seconds": 0.0}) == SlotStatus.of(slot, "usb-1").model_copy(
+            update={"seconds": 0.0}
+        )
+        return status
+
+    words = [seen().state]
+    visit = slot.board_arrived(ARRIVAL)
+    words.append(seen().state)
+    await slot.judge(visit)
+    words.append(seen().state)
+    assert statuses.now()[0] is statuses.now()[0]
+    slot.hold(by_anna(Deed.HOLD, "1"))
+    words.append(seen().state)
+    slot.release(by_anna(Deed.RELEASE, "1"))
+    words.append(seen().state)
+    slot.board_left()
+    words.append(seen().state)
+    slot.board_arrived(replace(ARRIVAL, probe="066D00"))
+    words.append(seen().state)
+    assert words == ["empty", "waiting", "fail", "out of service", "fail", "empty", "waiting"]
 
 
 @pytest.mark.parametrize(

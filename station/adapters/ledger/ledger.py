@@ -130,9 +130,14 @@ class Ledger:
         return {
             "state": state,
             "path": str(self._path),
-            "commits": self._writer.commits,
+            "commits": self.commits,
             "reason": told.evidence["reason"] if told else None,
         }
+
+    @property
+    def commits(self) -> int:
+        """How often its file has changed since it was opened."""
+        return self._writer.commits
 
     @property
     def wrong(self) -> LineFault | None:
