@@ -2,11 +2,11 @@
 """Asks the time-stamping authority for a stamp of a checkpoint, bounded in time and size. Nothing waits for its answer."""
 
 import asyncio
-import ssl
 from dataclasses import replace
 
 from station.adapters.ledger.timestamps import NotAStamp, StampAuthority
 from station.adapters.outbox.http import NoAnswer, Post
+from station.adapters.system import client_tls
 from station.domain.checkpoint import LARGEST_STAMP, Signed
 
 WITHIN = 20.0  # seconds
@@ -25,7 +25,7 @@ class Timestamping:
         """The checkpoint with its time stamp, which was checked. Raises `NotAStamp`."""
         statement = signed.checkpoint.statement()
         question = self._authority.question(statement)
-        context = await asyncio.to_thread(ssl.create_default_context)
+        context = await asyncio.to_thread(client_tls.trusting)
         try:
             async with Post.opened(lambda: context) as post:
                 reply = await post.post(self._url, question.body, HEADERS, self._within)

@@ -82,6 +82,7 @@ def certificates(answer: str) -> list[x509.Certificate]:
 def client_context(ca: Path, certificate: Path | None = None) -> ssl.SSLContext:
     """Trusts one CA; shows a certificate, if there is one, with the key beside it."""
     context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python sets none
     if certificate is not None:
         context.load_cert_chain(certificate, certificate.with_name(f"{certificate.stem}-key.pem"))
     return context

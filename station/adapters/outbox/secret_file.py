@@ -7,6 +7,7 @@ import ssl
 import stat
 from pathlib import Path
 
+from station.adapters.system import client_tls
 from station.config import plain_files
 
 LONGEST = 4096
@@ -57,7 +58,7 @@ def signing_keys(path: Path) -> list[bytes]:
 def tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
     """Trusts the authorities in `ca`, or this computer's; shows the certificate. Raises `SecretUnusable`."""
     try:
-        context = ssl.create_default_context(cafile=ca)
+        context = client_tls.trusting(ca)
     except (OSError, ssl.SSLError) as exc:
         raise SecretUnusable(f"{ca} holds no certificate authority: {exc.strerror or exc}") from exc
     if certificate is not None and key is not None:

@@ -5,7 +5,6 @@ Only commands that people type use it: no line needs the network for it.
 """
 
 import base64
-import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 
-from station.adapters.system import bounded
+from station.adapters.system import bounded, client_tls
 from station.matter.certificates.dcl_answers import AnswerInvalid, Answers, Identifier
 
 WITHIN = 30.0  # seconds for one answer
@@ -46,8 +45,8 @@ class Node:
         if urlsplit(url).scheme != "https":
             raise NodeUnusable(f"{url}: an address that begins with https:// is expected")
         try:
-            context = ssl.create_default_context(cafile=ca)
-        except (OSError, ssl.SSLError) as exc:
+            context = client_tls.trusting(ca)
+        except OSError as exc:
             raise NodeUnusable(f"{ca}: no certificates of authorities, in PEM") from exc
         timeout, connector = aiohttp.ClientTimeout(total=WITHIN), aiohttp.TCPConnector(ssl=context)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as session:

@@ -11,6 +11,7 @@ import structlog
 
 from station.adapters.pki import tls
 from station.adapters.pki.secret_header import SecretHeader
+from station.adapters.system.client_tls import trusting
 from station.adapters.system.file_stamp import Stamp, stamp_of
 from station.faults.line import PKIFileUnusable
 
@@ -101,13 +102,11 @@ def _loaded(files: IdentityFiles) -> Identity:
 
 def _without_certificate(files: IdentityFiles) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=files.ca)
+        return trusting(files.ca, files.floor)
     except ssl.SSLError as exc:
         raise PKIFileUnusable(str(files.ca), f"holds no certificate authority ({exc.reason})") from exc
     except OSError as exc:
         raise PKIFileUnusable(str(files.ca), f"cannot be read: {exc.strerror}") from exc
-    context.minimum_version = files.floor
-    return context
 
 
 def _stamp(files: IdentityFiles) -> _Stamps:

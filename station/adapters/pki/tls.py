@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from station.adapters.system.client_tls import OLDEST, trusting
 from station.config import plain_files
 from station.faults.line import PKIFileUnusable
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of, is_pem
@@ -18,9 +19,7 @@ OTHERS = 0o077  # the mode bits of group and others
 _KEY = re.compile(rb"-----BEGIN ([A-Z0-9]+ )?PRIVATE KEY-----|-----BEGIN PKCS#11 PROVIDER URI-----")
 
 
-def client_context(
-    ca: Path, certificate: Path, key: Path, floor: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
-) -> ssl.SSLContext:
+def client_context(ca: Path, certificate: Path, key: Path, floor: ssl.TLSVersion = OLDEST) -> ssl.SSLContext:
     """A context that trusts only the authorities in one file, and presents the station's certificate.
 
     Raises PKIFileUnusable for a file that is missing, unreadable, expired, not meant for clients, or of another key.
@@ -31,10 +30,9 @@ def client_context(
     check_private(key)
     _check_key(key)
     try:
-        context = ssl.create_default_context(cafile=ca)
+        context = trusting(ca, floor)
     except ssl.SSLError as exc:
         raise PKIFileUnusable(str(ca), f"holds no certificate authority ({exc.reason})") from exc
-    context.minimum_version = floor
     try:
         context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as exc:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from station.adapters.system import client_tls
 from station.config import plain_files
 from station.config.line import Config
 from station.daemon import control
@@ -96,11 +97,9 @@ def bearer(file: Path | None) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def trusting(ca: Path | None) -> ssl.SSLContext | None:
+def trusting(ca: Path | None) -> ssl.SSLContext:
     """Trusts the CA in this file alone; None trusts what the system does. Raises `typer.BadParameter`."""
-    if ca is None:
-        return None
     try:
-        return ssl.create_default_context(cafile=ca)
+        return client_tls.trusting(ca)
     except OSError as exc:  # `ssl.SSLError` is one
         raise typer.BadParameter(f"{ca} is no file of certificates in PEM: {exc.strerror or exc}") from exc
