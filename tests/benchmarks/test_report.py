@@ -14,7 +14,9 @@ from benchmarks.report import Report, number
 from benchmarks.results import Step
 from station.cli.consoles import wide_console
 
-MACHINE = Machine("2026-11-23T00:00:00+00:00", "a processor", 2, "Linux 6", "3.11.7", "3.40.1", {"uvloop": "0.21"}, 0.5)
+MACHINE = Machine(
+    "2026-11-23T00:00:00+00:00", "a processor", 2, "Linux 6", "3.11.7", "3.40.1", {"uvloop": "0.21"}, 0.5, 5.5
+)
 MET = Row("one", "wall", "s", Sample((17.8, 17.9, 18.0)), bound=17.65, goal=Goal(18.53))
 MISSED = Row("ledger", "commits", "1/s", Sample((250.0,)), goal=Goal(300, at_least=True))
 TOLD = Row("one", "memory", "MB", Sample((70.0,)))

@@ -20,7 +20,9 @@ from station.link.operational import OperationalIdentity
 from tests.benchmarks.test_results import named, recording
 
 SIZES = Sizes(479_006, 48_874, 1_600)
-MACHINE = Machine("2026-11-27T00:00:00+00:00", "a processor", 2, "Linux 6", "3.11.7", "3.40.1", {"uvloop": "0.21"}, 0.5)
+MACHINE = Machine(
+    "2026-11-27T00:00:00+00:00", "a processor", 2, "Linux 6", "3.11.7", "3.40.1", {"uvloop": "0.21"}, 0.5, 5.5
+)
 PERFORMANCE = Path(__file__).parents[2] / "docs" / "performance.md"
 GIVEN = FactoryData({Tag.SERIAL_NUMBER: b"TEST_SN", Tag.VENDOR_ID: b"\xf1\xff"})
 ADDED: dict[Tag, bytes] = {
