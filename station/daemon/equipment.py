@@ -54,9 +54,8 @@ class Equipment:
             recipe=self.recipe,
             secrets=self.secrets,
             quarantine_after=self.quarantine_after(),
+            accepted=self.clock.entered(),
         )
-        if (accepted := self.clock.entered()) is not None:
-            await journal.record(accepted)
         if self.recorder is None or not isinstance(self.recipe, Recipe):
             return journal
         return self.recorder.journal(journal, self._tape(journal.number, self.recipe, slot, board))

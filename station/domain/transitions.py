@@ -60,11 +60,14 @@ def _row(
     return Row(frozenset(following), frozenset(records), frozenset(laboratory), frozenset(in_ram))
 
 
+FIRST_STEP = Phase.RECOGNISE
+"""The step that every attempt begins with."""
+
 IN_RAM = frozenset({ProcedureName.PROVISION_IN_RAM, ProcedureName.REDELIVER_IN_RAM, ProcedureName.RESUME_IN_RAM})
 
 
 TRANSITIONS: Mapping[Phase, Row] = {
-    Phase.STARTED: _row(Phase.RECOGNISE, records=[ClockAccepted]),
+    Phase.STARTED: _row(FIRST_STEP, records=[ClockAccepted]),
     Phase.RECOGNISE: _row(
         Phase.COPROCESSOR,
         Phase.FLASH_DATA,

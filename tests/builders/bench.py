@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.ledger import Ledger
 from station.domain.attempt import (
+    ClockAccepted,
     Confirmed,
     CredentialsChosen,
     CredentialsDelivered,
@@ -102,8 +103,17 @@ def credentials(serial_number: int, key: ec.EllipticCurvePrivateKey | None = Non
     return Credentials(dac.public_bytes(serialization.Encoding.DER), b"the PAI")
 
 
-async def begun(ledger: Ledger, secrets: SecretSource, *, slot: str = "1", recipe: Recipe = RECIPE) -> AttemptJournal:
-    return await ledger.attempt(slot=slot, probe="066AFF", tty="/dev/ttyACM0", recipe=recipe, secrets=secrets)
+async def begun(
+    ledger: Ledger,
+    secrets: SecretSource,
+    *,
+    slot: str = "1",
+    recipe: Recipe = RECIPE,
+    accepted: ClockAccepted | None = None,
+) -> AttemptJournal:
+    return await ledger.attempt(
+        slot=slot, probe="066AFF", tty="/dev/ttyACM0", recipe=recipe, secrets=secrets, accepted=accepted
+    )
 
 
 async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIPE) -> Identity:

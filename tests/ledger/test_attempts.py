@@ -17,9 +17,11 @@ from station.domain.attempt import (
     CredentialsChosen,
     CredentialsDelivered,
     Event,
+    FactoryDataWritten,
     Failed,
     Passed,
     Phase,
+    Record,
     StepFinished,
     StepStarted,
     UnitIdentified,
@@ -189,6 +191,30 @@ async def test_an_attempt_that_is_cancelled_in_the_middle_of_an_event_still_adds
     assert replay(events(path, 7)) == journal.attempt
 
 
+async def test_an_attempt_begins_with_its_first_step(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Both are one unit of work; the step is not journaled again when it is entered, and cannot be entered twice."""
+    before = ledger.commits
+    journal = await begun(ledger, secrets)
+    async with journal.step(Phase.RECOGNISE):
+        assert ledger.commits == before + 1
+        assert rows(path, "SELECT type, body FROM event") == [("StepStarted", '{"step": "recognise"}')]
+        assert journal.attempt.phase is Phase.RECOGNISE
+    with pytest.raises(ValueError, match="StepStarted cannot follow recognise"):
+        async with journal.step(Phase.RECOGNISE):
+            pass
+
+
+@pytest.mark.parametrize(("phase", "intents"), [(Phase.FLASH_DATA, ()), (Phase.RECOGNISE, (FactoryDataWritten(),))])
+async def test_nothing_else_is_entered_first(
+    ledger: Ledger, path: Path, secrets: Secrets, phase: Phase, intents: tuple[Record, ...]
+) -> None:
+    journal = await begun(ledger, secrets)
+    with pytest.raises(ValueError, match=f"begun with recognise alone, not with {phase.value}"):
+        async with journal.step(phase, *intents):
+            pass
+    assert rows(path, "SELECT count(*) FROM event") == [(1,)]
+
+
 async def test_the_last_entry_is_the_one_that_came_last(ledger: Ledger, path: Path, secrets: Secrets) -> None:
     """A wrong clock may have given an earlier entry the latest time."""
     assert await ledger.last_entry() is None
@@ -198,8 +224,9 @@ async def test_the_last_entry_is_the_one_that_came_last(ledger: Ledger, path: Pa
     assert tables.iso(last) == rows(path, "SELECT started_at FROM attempt")[0][0]
     execute(path, "UPDATE attempt SET started_at = '2199-01-01T00:00:00.000Z'")
     assert await ledger.last_entry() == datetime(2199, 1, 1, tzinfo=UTC)
-    right = await begun(ledger, secrets)
-    await right.record(ClockAccepted("2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z", "none"))
+    accepted = ClockAccepted("2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z", "none")
+    await begun(ledger, secrets, accepted=accepted)
+    assert rows(path, "SELECT type FROM event WHERE attempt_id = 2") == [("ClockAccepted",), ("StepStarted",)]
     last = await ledger.last_entry()
     assert last is not None
     assert tables.iso(last) == rows(path, "SELECT at FROM event")[-1][0]

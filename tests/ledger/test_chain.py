@@ -12,7 +12,7 @@ import pytest
 from station.adapters.ledger import Ledger, chain
 from station.adapters.ledger.chain import Broken
 from station.adapters.ledger.shared import reading
-from station.domain.attempt import Failed, RouteChecked, Voided
+from station.domain.attempt import FactoryDataWritten, Failed, Voided
 from station.domain.facts import BlockGivenBack
 from station.domain.shared import Line
 from tests.builders.bench import Secrets, begun, execute, passed, recognised, rows
@@ -64,7 +64,7 @@ async def test_a_units_work_that_is_undone_leaves_no_line(path: Path) -> None:
         async def one(board: int) -> None:
             if board % 2:
                 with pytest.raises(ValueError, match="cannot follow"):
-                    await journals[board].record(RouteChecked(checked=False, reason="too early"))
+                    await journals[board].record(FactoryDataWritten())
             await recognised(journals[board], board)
 
         async with asyncio.TaskGroup() as group:
@@ -163,8 +163,8 @@ async def test_old_lines_that_the_centre_has_are_removed_behind_a_base(path: Pat
         await of(ledger).prune(keep_days=-1)
         journal = await begun(ledger, secrets)
         await journal.finish(Failed("board.silent"))
-        assert (await lines(ledger))[-1].number == len(told) + 3
-        assert rows(path, "SELECT count(*) - 1 FROM event") == before
+        assert (await lines(ledger))[-1].number == len(told) + 4
+        assert rows(path, "SELECT count(*) - 2 FROM event") == before
         with reading(path) as reader:
             assert reader.verify() is None
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attempts and their events in SQL: units of work for the writer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -72,6 +72,19 @@ class Sum:
         }
 
 
+Entry = tuple[Event, Sum]
+"""An event, and the sum of the attempt's events up to it."""
+
+
+def summed_up(before: Sum, at: datetime, follow: Iterable[Event]) -> list[Entry]:
+    """The events of one moment, each with its sum. `ValueError` where the attempt's table does not allow one."""
+    entries: list[Entry] = []
+    for event in follow:
+        before = before.after(at, event)
+        entries.append((event, before))
+    return entries
+
+
 def begin(
     connection: Connection,
     *,
@@ -82,8 +95,9 @@ def begin(
     tty: str,
     recipe: RecordedRecipe,
     at: datetime,
+    first: Sequence[Entry],
 ) -> tuple[int, Traced]:
-    """A new attempt without events. Returns its number, and the lot that it is traced to until its unit is known."""
+    """A new attempt with its first events. Returns its number, and the lot that it is traced to until its unit is known."""
     traced = lots.traced(connection, recipe)
     images = {image.name: image.sha256 for image in recipe.images}
     values = {
@@ -102,6 +116,7 @@ def begin(
     number = _BEGUN.one(int, connection, values | Sum(at, at).columns)
     totals.begun(connection)
     attempt_facts.begun(connection, at, number, values, recipe.release)
+    append(connection, number, Sum(at, at), first)
     return number, traced
 
 
@@ -111,10 +126,6 @@ class Followed:
 
     traced: Traced | None = None
     quarantined: bool = False
-
-
-Entry = tuple[Event, Sum]
-"""An event, and the sum of the attempt's events up to it."""
 
 
 def append(
@@ -140,10 +151,10 @@ def append(
     for event, now in journal:
         totals.follow(connection, number, event, now.attempt)
         if now is journal[-1][1] or outbox.is_told(event, reports):
-            if now.facts == written.facts:
-                _TIMED.run(connection, now.times | {"number": number})
-            else:
+            if now.facts != written.facts:
                 _SUMMED_UP.run(connection, now.columns | {"number": number})
+            elif now.times != written.times:  # the first events are of the moment at which the attempt begins
+                _TIMED.run(connection, now.times | {"number": number})
             written = now
         if now.attempt.ended:
             figures.add(connection, number)

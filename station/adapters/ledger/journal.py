@@ -105,7 +105,7 @@ class AttemptJournal:
         traced: Traced,
         quarantine_after: int,
         clock: Clock,
-        started_at: datetime,
+        begun: Sum,
         custody: Custody,
         pairing: PairingKey,
         vault: Vault,
@@ -119,7 +119,8 @@ class AttemptJournal:
         self._traced = traced
         self._quarantine_after = quarantine_after
         self._clock = clock
-        self._sum = self._written = Sum(started_at, started_at)  # `_written` without the events in `_held`
+        self._sum = self._written = begun  # `_written` without the events in `_held`
+        self._first: Phase | None = begun.attempt.phase  # until it is entered
         self._held: list[Entry] = []
         self._custody = custody
         self._pairing = pairing
@@ -149,9 +150,14 @@ class AttemptJournal:
     async def step(self, phase: Phase, *intents: Record) -> AsyncIterator[None]:
         """Journals the step and its intents durably, at once, before its body runs; its end with its seconds with the next event.
 
-        A body that raises leaves the step open.
+        The attempt was begun with its first step, which is not journaled again. A body that raises leaves the step open.
         """
-        await self._append(StepStarted(phase), *intents)
+        first, self._first = self._first, None
+        if first is None:
+            await self._append(StepStarted(phase), *intents)
+        elif phase is not first or intents:
+            msg = f"the attempt has begun with {first.value} alone, not with {phase.value}"
+            raise ValueError(msg)
         log.info("step.started", step=phase.value)
         began = time.monotonic()
         yield
@@ -288,9 +294,9 @@ class AttemptJournal:
         await self._carried_out(adopted, self._custody.do_once)
 
     async def _append(self, *events: Event) -> None:
-        for event in events:
-            self._sum = self._sum.after(self._clock.now(), event)
-            self._held.append((event, self._sum))
+        entries = attempts.summed_up(self._sum, self._clock.now(), events)
+        self._held += entries
+        _, self._sum = entries[-1]
         if any(type(event) not in WITH_THE_NEXT for event in events):
             ended = isinstance(events[-1], Verdict)
             await self._carried_out(_nothing, self._custody.do_anyhow if ended else self._custody.do)

@@ -29,6 +29,7 @@ from station.adapters.ledger import (
     sqlite,
     vault,
 )
+from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.auditing import Audit
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
@@ -42,6 +43,7 @@ from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.vault import Vault
 from station.adapters.ledger.writer import UnitOfWork, Writer
 from station.adapters.system import version
+from station.domain.attempt import ClockAccepted, Event, StepStarted
 from station.domain.credentials import Credentials
 from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
@@ -51,6 +53,7 @@ from station.domain.labelling import LabelDeed, LabelState, PrintReason
 from station.domain.samples import Expected, SampleEvent
 from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
+from station.domain.transitions import FIRST_STEP
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.faults import LineFault
 from station.interfaces import RecordedRecipe, RefusedAnswer, Reports, SecretSource
@@ -178,10 +181,16 @@ class Ledger:
         recipe: RecordedRecipe,
         secrets: SecretSource,
         quarantine_after: int = QUARANTINE_AFTER,
+        accepted: ClockAccepted | None = None,
     ) -> AttemptJournal:
-        """A new attempt, durably begun. So many fails put its unit into quarantine; 0: none do."""
+        """A new attempt, durably begun with its first step, before which a person may have `accepted` the clock.
+
+        So many fails put its unit into quarantine; 0: none do.
+        """
         clock = Clock()
-        started_at = clock.now()
+        at = clock.now()
+        first: list[Event] = [StepStarted(FIRST_STEP)] if accepted is None else [accepted, StepStarted(FIRST_STEP)]
+        entries = attempts.summed_up(Sum(at, at), at, first)
         number, traced = await self._custody.do_anyhow(
             partial(
                 attempts.begin,
@@ -191,9 +200,11 @@ class Ledger:
                 probe=probe,
                 tty=tty,
                 recipe=recipe,
-                at=started_at,
+                at=at,
+                first=entries,
             )
         )
+        _, begun = entries[-1]
         return AttemptJournal(
             number,
             self._station,
@@ -201,7 +212,7 @@ class Ledger:
             traced,
             quarantine_after,
             clock,
-            started_at,
+            begun,
             self._custody,
             self._pairing,
             self._vault,
