@@ -9,10 +9,10 @@ import json
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 KEY = b"a key of the receiver's, 32 byte"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -64,8 +64,9 @@ class Receiver:
             assert request.transport is not None
             request.transport.close()
             return web.Response()
-        await reply.prepare(request)
-        await reply.write_eof()
+        with suppress(ClientConnectionResetError):  # a station that was killed has asked, and hears no answer
+            await reply.prepare(request)
+            await reply.write_eof()
         self.seen.set()
         self.after_answer()
         return reply
