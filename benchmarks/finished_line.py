@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.recording import RunUnusable
 from tests.builders.line import ROOT, Line, LineFailed
 
-LOOK_EVERY = 0.2  # as often as `station demo` asks the daemon for its status
+LOOK_EVERY = 0.2
 PASSED_WITHIN = 60.0
 
 
@@ -25,6 +25,14 @@ def finished_line(folder: Path, boards: int) -> Iterator[Line]:
             yield line
     except LineFailed as exc:
         raise RunUnusable(str(exc)) from exc
+
+
+def page_of(line: Line) -> str:
+    """The address of the line's page; raises `RunUnusable`."""
+    page = line.status().page
+    if page is None or page.url is None:
+        raise RunUnusable("the daemon serves no page")
+    return page.url
 
 
 def _plug_all(line: Line) -> None:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPU time of the idle daemon, with and without status requests, to be subtracted from the cost of boards."""
+"""CPU time of the idle daemon, to be subtracted from the cost of boards: alone, with a screen that follows it, and asked for its status."""
 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.finished_line import LOOK_EVERY, finished_line
+from benchmarks.finished_line import LOOK_EVERY, finished_line, page_of
+from benchmarks.listeners import listening
 
 SECONDS = 5.0
 
@@ -19,12 +20,14 @@ class Idle:
 
     slots: int
     quiet: float
-    watched: float
+    followed: float
+    """The same while one screen reads the stream of events, as the demonstration's does."""
+    asked: float
     """The same while it is asked for its status five times a second."""
     load: float
 
     def as_json(self) -> dict[str, object]:
-        return {"slots": self.slots, "quiet": self.quiet, "watched": self.watched, "load": self.load}
+        return asdict(self)
 
 
 def idle(folder: Path, slots: int) -> Idle:
@@ -33,8 +36,10 @@ def idle(folder: Path, slots: int) -> Idle:
     with finished_line(folder / "idle", slots) as line:
         pid = line.processes["daemon"].pid
         quiet = _spent(pid, lambda: None)
-        watched = _spent(pid, line.status)
-    return Idle(slots, quiet, watched, load)
+        with listening(page_of(line), pages=1):
+            followed = _spent(pid, lambda: None)
+        asked = _spent(pid, line.status)
+    return Idle(slots, quiet, followed, asked, load)
 
 
 def _spent(pid: int, look: Callable[[], object]) -> float:

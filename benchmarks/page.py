@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import processes
+from benchmarks.finished_line import page_of
 from benchmarks.listeners import listening
 from benchmarks.recording import RunUnusable
 from benchmarks.scripted import REAL, SLOTS, Scripted, scripted
@@ -176,11 +177,8 @@ def _browsers() -> dict[int, float]:
 def _quiet(folder: Path) -> float:
     try:
         with Line.standing(folder / "page", SLOTS) as line:
-            status = line.status().page
-            if status is None or status.url is None:
-                raise RunUnusable("the daemon serves no page")
             pid = line.processes["daemon"].pid
-            return _spent_beside(pid, status.url, lambda: time.sleep(WATCHED_FOR))
+            return _spent_beside(pid, page_of(line), lambda: time.sleep(WATCHED_FOR))
     except LineFailed as exc:
         raise RunUnusable(str(exc)) from exc
 

@@ -178,8 +178,8 @@ def _costs(runs: Sequence[Recording], part: str, idle: Idle | None) -> list[Row]
     emulated = sample(lambda run: 1000 * run.used("bench"))
     rows.append(Row(part, "  besides, of the bench, which executes the boards one at a time", "ms", emulated))
     if idle is not None and idle.slots == runs[0].boards:
-        watching = sample(lambda run: 1000 * idle.watched * run.seconds / run.boards)
-        rows.append(Row(part, "  of it idling, and answering the demonstration's screen", "ms", watching))
+        watching = sample(lambda run: 1000 * idle.followed * run.seconds / run.boards)
+        rows.append(Row(part, "  of it idling, and telling the demonstration's screen", "ms", watching))
     rows += [
         Row(
             part,
@@ -229,7 +229,8 @@ def idle_rows(found: Idle) -> list[Row]:
     part = "idle"
     return [
         Row(part, f"CPU of a daemon with {found.slots} finished boards", "ms/s", Sample((1000 * found.quiet,))),
-        Row(part, "the same, asked for its status five times a second", "ms/s", Sample((1000 * found.watched,))),
+        Row(part, "the same, with a screen that follows it", "ms/s", Sample((1000 * found.followed,))),
+        Row(part, "the same, asked for its status five times a second", "ms/s", Sample((1000 * found.asked,))),
     ]
 
 
