@@ -130,9 +130,9 @@ class Units:
         async with journal.step(Phase.AWAIT_CSR):
             await journal.record(CSRReceived(key))
         async with journal.step(Phase.RELAY_TO_PKI):
-            await ledger.of_key(key, uid)
-            await ledger.submitted(key, bytes(CSR_SIZE), uid)
-            await ledger.record_issued(key, credentials)
+            await ledger.issuance.of_key(key, uid)
+            await ledger.issuance.submitted(key, bytes(CSR_SIZE), uid)
+            await ledger.issuance.record_issued(key, credentials)
             await journal.record(CredentialsChosen(key, serial_number))
         async with journal.step(Phase.DELIVER):
             await journal.record(CredentialsDelivered(serial_number))

@@ -82,12 +82,12 @@ async def _round(file: Path, register: Path) -> float:
 
         async def plain(csr: bytes, uid: UID) -> None:
             key = csr_key(csr)
-            await ledger.submitted(key, csr, uid)
+            await ledger.issuance.submitted(key, csr, uid)
             credentials = Credentials((await pki.enroll(csr)).certificate, pai)
             pki.check(csr, credentials)
-            await ledger.record_issued(key, credentials)
+            await ledger.issuance.record_issued(key, credentials)
 
-        async with Relay.opened(pki, pai, ledger, check=pki.check) as relay:
+        async with Relay.opened(pki, pai, ledger.issuance, check=pki.check) as relay:
             bare = await _cost(plain, without)
             return await _cost(relay.issue_dac, through) - bare
 

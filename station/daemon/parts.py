@@ -133,7 +133,9 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             )
             parks = config.pki.outage == "park"
             check = partial(_check_now, recipe)
-            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
+            relay = await enter(
+                Relay.opened(pki, recipe.own_pki.anchors.pai, ledger.issuance, limits, check=check, parks=parks)
+            )
         mes = await enter(MES.opened(settings, recipe, ledger, reports, clock.check))
         if shared is not None:
             await enter(shared.running(ledger))

@@ -59,7 +59,7 @@ class PKICommands:
         asked = parsed(_Again, question)
         try:
             uid = UID.parse(asked.uid)
-            orphans = await self._parts.ledger.excuse(uid, asked.decision)
+            orphans = await self._parts.ledger.issuance.excuse(uid, asked.decision)
         except (ValueError, DecisionRefused) as exc:
             raise control.CommandRefused(str(exc)) from exc
         log.info("pki.again", uid=str(uid), who=asked.who, reason=asked.reason)
@@ -71,7 +71,7 @@ class PKICommands:
         """Takes an orphan off the list."""
         asked = parsed(_Close, question)
         try:
-            await self._parts.ledger.close_orphan(asked.id, asked.decision)
+            await self._parts.ledger.issuance.close_orphan(asked.id, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc
         log.info("orphan.closed", orphan=asked.id, who=asked.who, reason=asked.reason)
@@ -83,7 +83,7 @@ class PKICommands:
         try:
             listed = [Listed(int(serial_number, 16), key) for serial_number, key in asked.listed]
             told = Told(listed, asked.as_of, asked.missing, asked.ours, self._in_flight)
-            result = await self._parts.ledger.reconcile(told, asked.decision)
+            result = await self._parts.ledger.issuance.reconcile(told, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc
         except ValueError as exc:

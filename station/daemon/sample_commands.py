@@ -48,7 +48,7 @@ class SampleCommands:
             )
         try:
             uid = UID.parse(asked.uid)
-            await self._ledger.add_sample(uid, Expected(asked.verdict, asked.fault), asked.decision)
+            await self._ledger.samples.add(uid, Expected(asked.verdict, asked.fault), asked.decision)
         except (ValueError, DecisionRefused) as exc:
             raise control.CommandRefused(str(exc)) from exc
         log.info("sample.added", uid=str(uid), verdict=asked.verdict, fault=asked.fault, who=asked.who)
@@ -60,7 +60,7 @@ class SampleCommands:
         asked = parsed(_Sample, question)
         try:
             uid = UID.parse(asked.uid)
-            await self._ledger.remove_sample(uid, asked.decision)
+            await self._ledger.samples.remove(uid, asked.decision)
         except (ValueError, DecisionRefused) as exc:
             raise control.CommandRefused(str(exc)) from exc
         log.info("sample.removed", uid=str(uid), who=asked.who, reason=asked.reason)

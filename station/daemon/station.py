@@ -93,7 +93,7 @@ class Station:
         self.line = Line(parts.settings.suspicion, parts.look, PKI_FAULTS if stops else ())
         equipment = parts.equipment
         samples = Samples(
-            parts.ledger, parts.recipe, lambda: parts.settings.config.samples.rules, self.line.open_to_new
+            parts.ledger.samples, parts.recipe, lambda: parts.settings.config.samples.rules, self.line.open_to_new
         )
         route = None if parts.mes.route is None else RecordedRoute(parts.mes.route, parts.recorder)
         self.slots = {

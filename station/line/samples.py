@@ -38,11 +38,11 @@ class Known(Protocol):
 
 
 class Journal(Protocol):
-    """The ledger, as the samples use it."""
+    """The samples in the ledger."""
 
-    async def samples(self) -> Known: ...
+    async def state(self) -> Known: ...
     async def first_probes(self, since: datetime) -> Mapping[str, str]: ...
-    async def record_sample(self, event: SampleEvent, uid: UID | None = None) -> None: ...
+    async def record(self, event: SampleEvent, uid: UID | None = None) -> None: ...
 
 
 class Samples:
@@ -61,7 +61,7 @@ class Samples:
 
     async def admit(self, target: Target, slot: str, probe: str) -> Expected | None:
         """What is expected of the board, if it is a sample. Raises `SamplesAreDue` for any other board while samples are due."""
-        state = await self._journal.samples()
+        state = await self._journal.state()
         if not state.known:
             return None
         why = await self._why(state, target, slot, probe)
@@ -75,18 +75,16 @@ class Samples:
         if verdict not in {"pass", "fail"}:
             return
         good = expected.is_met(verdict, fault)
-        await self._journal.record_sample(SampleChecked(attempt, verdict, fault, good), uid)
+        await self._journal.record(SampleChecked(attempt, verdict, fault, good), uid)
         wanted = expected.fault or expected.verdict
         write = log.info if good else log.error
         write("sample.checked", uid=str(uid), attempt=attempt, verdict=verdict, fault=fault, expected=wanted)
-        state = await self._journal.samples()
+        state = await self._journal.state()
         if not good and state.due is None:
             await self._due(f"the sample {uid} ended by {fault or verdict}")
         elif good and state.due is not None and state.good == state.known.keys() and self._programmer is not None:
             line = self._circumstances(self._programmer)
-            await self._journal.record_sample(
-                SamplesMet(line.recipe, sorted(line.images), line.programmer, dict(line.probes))
-            )
+            await self._journal.record(SamplesMet(line.recipe, sorted(line.images), line.programmer, dict(line.probes)))
             log.info("samples.met", samples=len(state.known))
             self._met()
 
@@ -110,7 +108,7 @@ class Samples:
         return None if why is None else await self._due(why)
 
     async def _due(self, why: str) -> str:
-        await self._journal.record_sample(SamplesDue(why))
+        await self._journal.record(SamplesDue(why))
         log.warning("samples.due", reason=why)
         return why
 

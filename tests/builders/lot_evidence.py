@@ -55,8 +55,8 @@ async def provisioned(ledger: Ledger, secrets: SecretSource, board: int, ends: P
     async with journal.step(Phase.AWAIT_CSR):
         await journal.record(CSRReceived(issued.key))
     async with journal.step(Phase.RELAY_TO_PKI):
-        await ledger.submitted(issued.key, b"CSR", target(board).uid)
-        await ledger.record_issued(issued.key, issued)
+        await ledger.issuance.submitted(issued.key, b"CSR", target(board).uid)
+        await ledger.issuance.record_issued(issued.key, issued)
         await journal.record(CredentialsChosen(issued.key, issued.dac_serial_number))
     if isinstance(ends, Passed):
         async with journal.step(Phase.DELIVER):
@@ -81,12 +81,14 @@ async def worked(ledger: Ledger, secrets: Secrets) -> None:
     surplus = dac_of(22)
     journal = await begun(ledger, secrets)
     await recognised(journal, 22)
-    await ledger.submitted(surplus.key, b"CSR", target(22).uid)
-    await ledger.record_refused(surplus.key, RefusedAnswer("not for this product", surplus.dac, (surplus.dac,)))
+    await ledger.issuance.submitted(surplus.key, b"CSR", target(22).uid)
+    await ledger.issuance.record_refused(
+        surplus.key, RefusedAnswer("not for this product", surplus.dac, (surplus.dac,))
+    )
     await journal.finish(Failed("pki.credentials_invalid"))
     lost = await begun(ledger, secrets)
     await recognised(lost, 23)
-    await ledger.submitted("lost", b"CSR", target(23).uid)
+    await ledger.issuance.submitted("lost", b"CSR", target(23).uid)
     await lost.finish(Voided("pki.unreachable"))
     await again(ledger, secrets, 10)
     await ledger.change_lot(LotClosed(LOT), Decision("bert", "all done"))

@@ -215,9 +215,9 @@ async def fill(path: Path) -> None:
                     uid, device, supply = target(1).uid, 0x495, 3300
                     await journal.record(UnitIdentified(uid, device, supply, TEXT, TEXT))
             await journal.finish(Failed(fault.code, fault.evidence))
-        await ledger.submitted(TEXT, b"CSR", target(1).uid)
-        await ledger.record_refused(TEXT, RefusedAnswer(TEXT, TEXT.encode(), (TEXT.encode(),)))
-        await ledger.submitted(TEXT, b"CSR", target(1).uid)
+        await ledger.issuance.submitted(TEXT, b"CSR", target(1).uid)
+        await ledger.issuance.record_refused(TEXT, RefusedAnswer(TEXT, TEXT.encode(), (TEXT.encode(),)))
+        await ledger.issuance.submitted(TEXT, b"CSR", target(1).uid)
     columns = {
         "attempt": ("station", "slot", "probe", "tty", "recipe", "lot", "fault"),
         "spare_certificate": ("serial_number",),

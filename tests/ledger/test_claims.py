@@ -72,7 +72,7 @@ async def test_a_units_identity_secrets_and_certificates_go_on_here(path: Path) 
     async with stocked(path, centre) as (ledger, secrets):
         _, identity = await claimed(ledger, secrets, seen(1, dac.key))
         before = (await of(ledger).standing()).lines
-        assert (await ledger.of_key(dac.key, target(1).uid)).credentials == dac
+        assert (await ledger.issuance.of_key(dac.key, target(1).uid)).credentials == dac
         _, again = await claimed(ledger, secrets, seen(1, dac.key))
         told = [line.text for line in await lines(ledger)]
     assert identity.serial_number == "SN000301"
@@ -229,7 +229,7 @@ async def test_a_key_that_may_be_ours_is_asked_about_and_the_board_must_prove_it
             pass
         async with again.step(Phase.AWAIT_CSR):
             await again.record(CSRReceived(key))
-        await ledger.submitted(key, b"CSR", target(1).uid)
+        await ledger.issuance.submitted(key, b"CSR", target(1).uid)
         await again.finish(Voided("board.removed"))
         asked = len(centre.asked)
         assert not await (await begun(ledger, secrets)).claim(seen(1, key))

@@ -130,10 +130,10 @@ async def test_a_scrapped_unit_is_not_touched(ledger: Ledger, path: Path, secret
     assert (orphan.reason, orphan.also_live) == ("cracked", False)
     exported = await asyncio.to_thread(station, "pki", "export-revocations", "--jsonl", "--ledger", path)
     assert json.loads(exported.stdout)["serial_number"] == serial_number
-    await ledger.close_orphan(orphan.id, ANNA)
+    await ledger.issuance.close_orphan(orphan.id, ANNA)
     assert orphans.listed(path) == ()
     with pytest.raises(DecisionRefused, match="no open orphan D1"):
-        await ledger.close_orphan(orphan.id, ANNA)
+        await ledger.issuance.close_orphan(orphan.id, ANNA)
     for again in (ledger.scrap, ledger.release_from_quarantine):
         with pytest.raises(DecisionRefused, match="is scrapped already"):
             await again(UID, ANNA)
@@ -142,7 +142,7 @@ async def test_a_scrapped_unit_is_not_touched(ledger: Ledger, path: Path, secret
 async def test_a_live_units_certificate_is_no_orphan_that_anybody_could_close(ledger: Ledger, secrets: Secrets) -> None:
     await unit(ledger, secrets, 1)
     with pytest.raises(DecisionRefused, match="no open orphan D1"):
-        await ledger.close_orphan("D1", ANNA)
+        await ledger.issuance.close_orphan("D1", ANNA)
 
 
 async def test_a_unit_at_work_is_not_scrapped(ledger: Ledger) -> None:

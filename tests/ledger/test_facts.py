@@ -101,14 +101,16 @@ async def passes(ledger: Ledger, secrets: VerifierPool, board: int) -> None:
     async with journal.step(Phase.AWAIT_CSR):
         await journal.record(CSRReceived(answer.key))
     async with journal.step(Phase.RELAY_TO_PKI):
-        await ledger.submitted(answer.key, b"CSR", uid)
-        await ledger.record_rejected(answer.key, "busy")
-        await ledger.submitted(answer.key, b"CSR", uid)
-        await ledger.record_refused(answer.key, RefusedAnswer("no certificate", b"{}", (credentials(900 + board).dac,)))
-        await ledger.submitted(answer.key, b"CSR", uid)
-        await ledger.record_pending(answer.key, datetime(2030, 1, 1, tzinfo=UTC))
-        await ledger.submitted(answer.key, b"CSR", uid)  # the same request, asked about again
-        await ledger.record_issued(answer.key, answer)
+        await ledger.issuance.submitted(answer.key, b"CSR", uid)
+        await ledger.issuance.record_rejected(answer.key, "busy")
+        await ledger.issuance.submitted(answer.key, b"CSR", uid)
+        await ledger.issuance.record_refused(
+            answer.key, RefusedAnswer("no certificate", b"{}", (credentials(900 + board).dac,))
+        )
+        await ledger.issuance.submitted(answer.key, b"CSR", uid)
+        await ledger.issuance.record_pending(answer.key, datetime(2030, 1, 1, tzinfo=UTC))
+        await ledger.issuance.submitted(answer.key, b"CSR", uid)  # the same request, asked about again
+        await ledger.issuance.record_issued(answer.key, answer)
         await journal.record(CredentialsChosen(answer.key, answer.dac_serial_number))
     async with journal.step(Phase.DELIVER):
         await journal.record(CredentialsDelivered(answer.dac_serial_number))
@@ -140,16 +142,16 @@ async def loses_its_answers(ledger: Ledger, secrets: VerifierPool, board: int) -
     uid, key = target(board).uid, f"{board:02x}" * 32
     journal = await begun(ledger, secrets)
     await recognised(journal, board)
-    await ledger.submitted(key, b"CSR", uid)
-    await ledger.excuse(uid, ANNA)
+    await ledger.issuance.submitted(key, b"CSR", uid)
+    await ledger.issuance.excuse(uid, ANNA)
     (orphan,) = [number for (number,) in rows_of(ledger, "SELECT id FROM pki_request WHERE key = ?", key)]
-    await ledger.close_orphan(f"R{orphan}", ANNA)
-    await ledger.submitted(key, b"CSR", uid)
-    await ledger.record_surplus(key, [credentials(200 + board).dac])
-    await ledger.submitted(key, b"CSR", uid)
+    await ledger.issuance.close_orphan(f"R{orphan}", ANNA)
+    await ledger.issuance.submitted(key, b"CSR", uid)
+    await ledger.issuance.record_surplus(key, [credentials(200 + board).dac])
+    await ledger.issuance.submitted(key, b"CSR", uid)
     told = TheList([Listed(300 + board, key)], datetime(2030, 1, 1, tzinfo=UTC))
-    await ledger.reconcile(told, ANNA)
-    await ledger.submitted(key, b"CSR", uid)
+    await ledger.issuance.reconcile(told, ANNA)
+    await ledger.issuance.submitted(key, b"CSR", uid)
     await journal.finish(Voided("pki.answer_lost", {"count": "1"}))
 
 

@@ -37,12 +37,12 @@ async def past(path: Path) -> list[Identity]:
     async with Ledger.open(path, station="line-1") as ledger:
         one = await passed(await begun(ledger, secrets), board=1)
         dac = credentials(1)
-        await ledger.submitted(dac.key, b"CSR", one.uid)
-        await ledger.record_issued(dac.key, dac)
+        await ledger.issuance.submitted(dac.key, b"CSR", one.uid)
+        await ledger.issuance.record_issued(dac.key, dac)
         units = [await recognised(await begun(ledger, secrets), board) for board in range(2, 8)]
-        await ledger.submitted("c2" * 32, b"CSR", target(2).uid)
-        await ledger.submitted("c3" * 32, b"CSR", target(3).uid)
-        await ledger.record_refused("c3" * 32, RefusedAnswer("no certificate", b"{}"))
+        await ledger.issuance.submitted("c2" * 32, b"CSR", target(2).uid)
+        await ledger.issuance.submitted("c3" * 32, b"CSR", target(3).uid)
+        await ledger.issuance.record_refused("c3" * 32, RefusedAnswer("no certificate", b"{}"))
         journal = await begun(ledger, secrets)
         await recognised(journal, 4)
         async with journal.step(Phase.FLASH_DATA):

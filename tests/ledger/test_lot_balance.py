@@ -50,12 +50,12 @@ async def unit(
         issued = credentials(board + 1)
         await journal.record(CSRReceived(issued.key))
     async with journal.step(Phase.RELAY_TO_PKI):
-        await ledger.submitted(issued.key, b"CSR", target(board).uid)
+        await ledger.issuance.submitted(issued.key, b"CSR", target(board).uid)
         if at is Phase.RELAY_TO_PKI:
             refused = RefusedAnswer("not for this product", issued.dac, (issued.dac,))
-            await ledger.record_refused(issued.key, refused)
+            await ledger.issuance.record_refused(issued.key, refused)
         else:
-            await ledger.record_issued(issued.key, issued)
+            await ledger.issuance.record_issued(issued.key, issued)
             await journal.record(CredentialsChosen(issued.key, issued.dac_serial_number))
     if fault is not None:
         await journal.finish(Failed(fault))
@@ -79,7 +79,7 @@ async def test_the_balance_is_that_of_an_independent_count(ledger: Ledger, path:
     await unit(ledger, secrets, 21, "board.possession_unproven")
     await unit(ledger, secrets, 22, "pki.credentials_invalid", at=Phase.RELAY_TO_PKI)
     await recognised(await begun(ledger, secrets), 23)
-    await ledger.submitted("lost", b"CSR", target(23).uid)
+    await ledger.issuance.submitted("lost", b"CSR", target(23).uid)
     found = lot_reader.lot(path, "W1")
     assert found is not None
     record, balance = found
@@ -215,7 +215,7 @@ async def test_the_prints_of_a_lot_add_up(ledger: Ledger, path: Path, secrets: S
     await told(14, (started, 1), (bound, 1))  # will be scrapped
     await told(15, (started, 1), (started, 2))  # will be a sample; nobody prints the label of 16
     await ledger.scrap(target(14).uid, ANNA)
-    await ledger.add_sample(target(15).uid, Expected("pass"), ANNA)
+    await ledger.samples.add(target(15).uid, Expected("pass"), ANNA)
 
     found = lot_reader.lot(path, "W1")
     assert found is not None

@@ -45,14 +45,14 @@ async def test_a_request_is_told_once_when_it_is_answered(ledger: Ledger, path: 
     reader = NewsReader(path)
     assert reader.look() == News()
     for number, each in enumerate((answer, lost), start=1):
-        await ledger.submitted(each.key, b"CSR", target(number).uid)
+        await ledger.issuance.submitted(each.key, b"CSR", target(number).uid)
     assert reader.look() == News(unanswered=2)
-    await ledger.record_issued(answer.key, answer)
+    await ledger.issuance.record_issued(answer.key, answer)
     news = reader.look()
     assert [request.outcome for request in news.requests] == ["issued"]
     assert news.requests[0].seconds >= 0
     assert news.unanswered == 1
-    await ledger.close_orphan("R2", Decision("anna", "the PKI has none"))
+    await ledger.issuance.close_orphan("R2", Decision("anna", "the PKI has none"))
     assert reader.look() == News()
 
 

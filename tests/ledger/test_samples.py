@@ -42,15 +42,15 @@ SILENT = Expected("fail", "board.silent")
 
 
 def of(ledger: Ledger, line: Line, recipe: Recipe = RECIPE, rules: Rules = NONE) -> Samples:
-    return Samples(ledger, recipe, lambda: rules, line.open_to_new)
+    return Samples(ledger.samples, recipe, lambda: rules, line.open_to_new)
 
 
 @pytest.fixture
 async def line(ledger: Ledger, secrets: Secrets) -> Line:
     """A line with a good and a bad sample, neither of which has been met yet."""
     await unit(ledger, secrets, GOOD)
-    await ledger.add_sample(target(GOOD).uid, Expected("pass"), ANNA)
-    await ledger.add_sample(target(BAD).uid, SILENT, ANNA)
+    await ledger.samples.add(target(GOOD).uid, Expected("pass"), ANNA)
+    await ledger.samples.add(target(BAD).uid, SILENT, ANNA)
     return Line(Suspicion())
 
 
@@ -94,7 +94,7 @@ async def test_other_boards_wait_until_all_samples_are_met(ledger: Ledger, line:
 
 async def test_a_line_without_samples_asks_for_none(ledger: Ledger) -> None:
     assert await admitted(of(ledger, Line(Suspicion())), OTHER) is None
-    assert (await ledger.samples()).due is None
+    assert (await ledger.samples.state()).due is None
 
 
 async def test_a_restart_forgets_nothing(ledger: Ledger, line: Line) -> None:
@@ -170,8 +170,8 @@ async def test_a_sample_is_counted_nowhere(ledger: Ledger, path: Path, secrets: 
     await unit(ledger, secrets, GOOD)
     with pytest.raises(LotFull):
         await recognised(await begun(ledger, secrets), OTHER)
-    await ledger.add_sample(target(GOOD).uid, Expected("pass"), ANNA)
-    await ledger.add_sample(target(BAD).uid, SILENT, ANNA)
+    await ledger.samples.add(target(GOOD).uid, Expected("pass"), ANNA)
+    await ledger.samples.add(target(BAD).uid, SILENT, ANNA)
     samples = of(ledger, Line(Suspicion()))
     before = LedgerReader(path).totals()
     for board, serial_number in ((GOOD, "W0001"), (BAD, "SAMPLE")):
@@ -243,7 +243,7 @@ async def test_what_cannot_be_a_sample_is_refused(
 ) -> None:
     assert line.paused_by is None
     with pytest.raises(DecisionRefused, match=why):
-        await ledger.add_sample(target(board).uid, expected, ANNA)
+        await ledger.samples.add(target(board).uid, expected, ANNA)
 
 
 async def test_the_daemon_adds_and_removes(ledger: Ledger, path: Path, line: Line) -> None:
@@ -268,9 +268,9 @@ async def test_the_daemon_adds_and_removes(ledger: Ledger, path: Path, line: Lin
 async def test_what_is_known_of_the_samples_is_read_anew_once_it_has_changed(ledger: Ledger, secrets: Secrets) -> None:
     """Every board asks for it, so it is remembered meanwhile."""
     await unit(ledger, secrets, GOOD)
-    before = await ledger.samples()
-    assert await ledger.samples() is before
-    await ledger.add_sample(target(GOOD).uid, Expected("pass"), ANNA)
-    assert (await ledger.samples()).known == {target(GOOD).uid: Expected("pass")}
-    await ledger.remove_sample(target(GOOD).uid, ANNA)
-    assert (await ledger.samples()).known == {}
+    before = await ledger.samples.state()
+    assert await ledger.samples.state() is before
+    await ledger.samples.add(target(GOOD).uid, Expected("pass"), ANNA)
+    assert (await ledger.samples.state()).known == {target(GOOD).uid: Expected("pass")}
+    await ledger.samples.remove(target(GOOD).uid, ANNA)
+    assert (await ledger.samples.state()).known == {}

@@ -59,11 +59,11 @@ async def provisioned(ledger: Ledger, board: int) -> None:
     async with journal.step(Phase.AWAIT_CSR):
         await journal.record(CSRReceived(answer.key))
     async with journal.step(Phase.RELAY_TO_PKI):
-        assert (await ledger.of_key(answer.key, uid)).credentials is None
-        await ledger.submitted(answer.key, b"CSR", uid)
-        await ledger.record_rejected(answer.key, "no")
-        await ledger.submitted(answer.key, b"CSR", uid)
-        await ledger.record_issued(answer.key, answer)
+        assert (await ledger.issuance.of_key(answer.key, uid)).credentials is None
+        await ledger.issuance.submitted(answer.key, b"CSR", uid)
+        await ledger.issuance.record_rejected(answer.key, "no")
+        await ledger.issuance.submitted(answer.key, b"CSR", uid)
+        await ledger.issuance.record_issued(answer.key, answer)
         await journal.record(CredentialsChosen(answer.key, answer.dac_serial_number))
     async with journal.step(Phase.DELIVER):
         await journal.record(CredentialsDelivered(answer.dac_serial_number))
@@ -81,7 +81,7 @@ async def reconfirmed(ledger: Ledger, board: int) -> None:
     identity = await recognised(journal, board)
     assert identity.confirmation is not None
     assert identity.coprocessor == STACK
-    assert (await ledger.of_key(identity.issued.key, identity.uid)).credentials == identity.credentials
+    assert (await ledger.issuance.of_key(identity.issued.key, identity.uid)).credentials == identity.credentials
     async with journal.step(Phase.CONFIRM):
         await journal.record(Confirmed())
     await journal.finish(Passed())

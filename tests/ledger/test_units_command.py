@@ -34,9 +34,9 @@ async def filled(path: Path, secrets: Secrets) -> Path:
         await failing.step(Phase.FLASH_DATA).__aenter__()
         await failing.finish(Failed("flash.mismatch", {"address": "0x08001000"}))
         answer = credentials(0xA2)
-        await ledger.submitted(answer.key, b"CSR", target(2).uid)
-        await ledger.submitted(answer.key, b"CSR", target(2).uid)
-        await ledger.record_issued(answer.key, answer)
+        await ledger.issuance.submitted(answer.key, b"CSR", target(2).uid)
+        await ledger.issuance.submitted(answer.key, b"CSR", target(2).uid)
+        await ledger.issuance.record_issued(answer.key, answer)
         await passed(await begun(ledger, secrets), board=2, dac_serial_number="A2")
     return path
 

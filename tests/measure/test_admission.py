@@ -70,7 +70,7 @@ async def test_a_sample_is_refused(tmp_path: Path) -> None:
     """A bad one has no identity."""
     path = tmp_path / "ledger.sqlite"
     async with Ledger.open(path, station="line-1") as ledger:
-        await ledger.add_sample(target(2).uid, Expected("fail", "board.silent"), Decision("engineer", "mute"))
+        await ledger.samples.add(target(2).uid, Expected("fail", "board.silent"), Decision("engineer", "mute"))
         with pytest.raises(CommandRefused, match="is a sample"):
             check_board(target(2), path)
 

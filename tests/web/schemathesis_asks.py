@@ -101,7 +101,7 @@ async def _fill(ledger: Ledger) -> None:
     await recognised(failed, 2)
     await failed.finish(Failed("board.silent", {}))
     await (await begun(ledger, secrets, slot="2")).finish(Voided("tty.lost", {}))
-    await ledger.add_sample(target(1).uid, Expected("pass"), Decision("Anna", "golden"))
+    await ledger.samples.add(target(1).uid, Expected("pass"), Decision("Anna", "golden"))
 
 
 if __name__ == "__main__":

@@ -395,9 +395,9 @@ async def test_samples_are_listed(desk: Desk) -> None:
     """With who made them samples and why, and how each ended last."""
     assert await desk.get("/samples") == (200, {"samples": []})
     await passed(await begun(desk.ledger, Secrets(), slot="1"), 1, "01")
-    await desk.ledger.add_sample(target(1).uid, Expected("pass"), Decision("Anna", "golden"))
-    await desk.ledger.add_sample(target(2).uid, Expected("fail", "board.silent"), Decision("Anna", "dead"))
-    await desk.ledger.record_sample(SampleChecked(1, "pass", None, good=True), target(1).uid)
+    await desk.ledger.samples.add(target(1).uid, Expected("pass"), Decision("Anna", "golden"))
+    await desk.ledger.samples.add(target(2).uid, Expected("fail", "board.silent"), Decision("Anna", "dead"))
+    await desk.ledger.samples.record(SampleChecked(1, "pass", None, good=True), target(1).uid)
     status, answer = await desk.get("/samples")
     assert status == 200
     found = answer["samples"]

@@ -18,12 +18,9 @@ from station.adapters.ledger import (
     identities,
     incarnations,
     interventions,
-    issuance,
     label_prints,
     lots,
     origin,
-    orphans,
-    samples,
     secrets_deeds,
     shared_opening,
     sqlite,
@@ -33,30 +30,29 @@ from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.auditing import Audit
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
+from station.adapters.ledger.issuance_ledger import IssuanceLedger
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.outbox import Outbox
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
+from station.adapters.ledger.sample_ledger import SampleLedger
 from station.adapters.ledger.shared import SharedLedger
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.vault import Vault
-from station.adapters.ledger.writer import UnitOfWork, Writer
+from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.attempt import ClockAccepted, Event, StepStarted
-from station.domain.credentials import Credentials
 from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
-from station.domain.issuance import Asked, KeyRecord, Reconciled
 from station.domain.labelling import LabelDeed, LabelState, PrintReason
-from station.domain.samples import Expected, SampleEvent
 from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
 from station.domain.transitions import FIRST_STEP
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.faults import LineFault
-from station.interfaces import RecordedRecipe, RefusedAnswer, Reports, SecretSource
+from station.interfaces import RecordedRecipe, Reports, SecretSource
 
 
 class Ledger:
@@ -83,9 +79,9 @@ class Ledger:
         self._pairing = pairing
         self._vault = opened
         self._reports = reports
-        self._samples: samples.State | None = None
-        self._changes_of_samples = 0  # a look that began before the newest is not remembered
         self.outbox = Outbox(path, custody)
+        self.issuance = IssuanceLedger(custody)
+        self.samples = SampleLedger(custody)
         self.audit = Audit(custody, station)
         self.shared = None if shared is None else SharedLedger(custody, shared, opened)
         """What the replication does with the ledger; None for a standalone one."""
@@ -315,37 +311,6 @@ class Ledger:
         work = partial(dispositions.scrap, uid=uid, decision=decision, at=datetime.now(UTC))
         return await self._custody.do_once(work)
 
-    async def samples(self) -> samples.State:
-        """The samples, and whether they are due. Every board asks, and it changes a few times a day: so it is remembered."""
-        if self._samples is not None:
-            return self._samples
-        changes = self._changes_of_samples
-        state = await self._custody.do(samples.state)
-        if changes == self._changes_of_samples:
-            self._samples = state
-        return state
-
-    async def _change_samples(self, work: UnitOfWork[None]) -> None:
-        self._samples, self._changes_of_samples = None, self._changes_of_samples + 1
-        await self._custody.do(work)
-
-    async def first_probes(self, since: datetime) -> dict[str, str]:
-        """The probe with which each slot was first used since then."""
-        return await self._custody.do(partial(samples.first_probes, since=since))
-
-    async def record_sample(self, event: SampleEvent, uid: UID | None = None) -> None:
-        """Records what the line has found about its samples."""
-        await self._change_samples(partial(samples.record, event=event, at=datetime.now(UTC), uid=uid))
-
-    async def add_sample(self, uid: UID, expected: Expected, decision: Decision) -> None:
-        """Makes a board a sample; raises `DecisionRefused`."""
-        at = datetime.now(UTC)
-        await self._change_samples(partial(samples.add, uid=uid, expected=expected, decision=decision, at=at))
-
-    async def remove_sample(self, uid: UID, decision: Decision) -> None:
-        """Takes a board off the list of samples; raises `DecisionRefused`."""
-        await self._change_samples(partial(samples.remove, uid=uid, decision=decision, at=datetime.now(UTC)))
-
     async def open_lot(self, lot: LotOpened, decision: Decision) -> None:
         """Opens a lot for a work order; raises `DecisionRefused`."""
         await self._custody.do_once(partial(lots.open_new, opened=lot, decision=decision, at=datetime.now(UTC)))
@@ -360,71 +325,3 @@ class Ledger:
     async def record_interventions(self, done: Sequence[Intervention]) -> None:
         """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""
         await self._custody.do_anyhow(partial(interventions.record, station=self._station, done=done))
-
-    async def of_key(self, key: str, uid: UID) -> KeyRecord:
-        """What there is of this board's key; raises `KeyShared` when another board has its certificate."""
-        return await self._custody.do(partial(issuance.record_of, key=key, uid=uid))
-
-    async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        """Records a request durably before it is sent. Returns how many earlier requests for this key had no answer.
-
-        Raises `PKIAnswerLost` if they are too many.
-        """
-        return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
-
-    async def record_issued(self, key: str, credentials: Credentials, surplus: Sequence[bytes] = ()) -> None:
-        """Records a DAC durably before it is handed out, with the other certificates of its answer that no unit gets.
-
-        Raises `CredentialsInvalid` when its serial number is not new.
-        """
-        work = partial(issuance.issue, key=key, credentials=credentials, surplus=surplus, at=datetime.now(UTC))
-        await self._custody.do_once(work)
-
-    async def record_rejected(self, key: str, reason: str) -> None:
-        """Records that the PKI refused the last request, and issued no certificate."""
-        await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
-
-    async def record_refused(self, key: str, answer: RefusedAnswer) -> None:
-        """Records an answer that the station refused, with every certificate in it."""
-        await self._custody.do_once(partial(issuance.refuse, key=key, answer=answer, at=datetime.now(UTC)))
-
-    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
-        """Records certificates that the PKI's own list has and no unit gets. Returns how many are new."""
-        work = partial(orphans.found, key=key, certificates=certificates, at=datetime.now(UTC))
-        return await self._custody.do(work)
-
-    async def record_pending(self, key: str, due: datetime) -> None:
-        """Records that the PKI has the last request for this key, and is not to be asked about it before `due`."""
-        await self._custody.do(partial(issuance.pend, key=key, due=due))
-
-    async def record_wait(self, endpoint: str, until: datetime) -> None:
-        """Records that this endpoint is not to be asked before `until`."""
-        await self._custody.do(partial(issuance.wait, endpoint=endpoint, until=until))
-
-    async def is_unanswered(self, key: str) -> bool:
-        """Whether the answer to a request for this key was lost, even if its board has been excused for it."""
-        return await self._custody.do(partial(issuance.is_unanswered, key=key))
-
-    async def asked(self, uid: UID) -> Asked:
-        """What the PKI owes this board."""
-        return await self._custody.do(partial(issuance.asked, uid=uid))
-
-    async def waiting_until(self, endpoint: str) -> datetime | None:
-        """The time before which this endpoint is not to be asked; None if it has named none."""
-        return await self._custody.do(partial(issuance.waiting_until, endpoint=endpoint))
-
-    async def excuse(self, uid: UID, decision: Decision) -> int:
-        """Allows the PKI to be asked for this board again. Returns how many requests stay without an answer.
-
-        Raises `DecisionRefused`.
-        """
-        return await self._custody.do(partial(orphans.excuse, uid=uid, decision=decision, at=datetime.now(UTC)))
-
-    async def close_orphan(self, name: str, decision: Decision) -> None:
-        """Takes an orphan off the list after a person has dealt with it; raises `DecisionRefused`."""
-        await self._custody.do(partial(orphans.close, name=name, decision=decision, at=datetime.now(UTC)))
-
-    async def reconcile(self, told: orphans.Told, decision: Decision) -> Reconciled:
-        """Compares the requests and certificates with the PKI's own list, and records what it tells of the orphans."""
-        work = partial(orphans.reconcile, told=told, decision=decision, at=datetime.now(UTC))
-        return await self._custody.do(work)

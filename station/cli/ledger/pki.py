@@ -235,14 +235,14 @@ def _ask(config: Path | None, command: str, decision: Decision, **arguments: obj
 
 async def _again(path: Path, uid: UID, decision: Decision) -> int:
     async with opened(path) as ledger:
-        return await ledger.excuse(uid, decision)
+        return await ledger.issuance.excuse(uid, decision)
 
 
 async def _close(path: Path, orphan: str, decision: Decision) -> None:
     async with opened(path) as ledger:
-        await ledger.close_orphan(orphan, decision)
+        await ledger.issuance.close_orphan(orphan, decision)
 
 
 async def _reconcile(path: Path, told: Told, decision: Decision) -> Reconciled:
     async with opened(path) as ledger:
-        return await ledger.reconcile(told, decision)
+        return await ledger.issuance.reconcile(told, decision)

@@ -94,9 +94,9 @@ def _ask(config: Path | None, command: str, uid: UID, decision: Decision, **abou
 
 async def _add(path: Path, uid: UID, expected: Expected, decision: Decision) -> None:
     async with opened(path) as ledger:
-        await ledger.add_sample(uid, expected, decision)
+        await ledger.samples.add(uid, expected, decision)
 
 
 async def _remove(path: Path, uid: UID, decision: Decision) -> None:
     async with opened(path) as ledger:
-        await ledger.remove_sample(uid, decision)
+        await ledger.samples.remove(uid, decision)

@@ -250,7 +250,7 @@ class Authority:
     url: str = "the world"
 
     async def check_askable(self, uid: UID) -> None:
-        asked = await self.ledger.asked(uid)
+        asked = await self.ledger.issuance.asked(uid)
         if asked.exhausted:
             raise PKIAnswerLost(str(uid), asked.unanswered)
 
@@ -259,12 +259,12 @@ class Authority:
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
         key = csr_key(csr)
-        if (known := (await self.ledger.of_key(key, uid)).credentials) is not None:
+        if (known := (await self.ledger.issuance.of_key(key, uid)).credentials) is not None:
             return known
-        await self.ledger.submitted(key, csr, uid)
+        await self.ledger.issuance.submitted(key, csr, uid)
         answer = await self.line.ask("mint", str(uid), csr=csr.hex())
         if "lost" in answer:
             raise PKIUnavailable(self.url, "its answer was lost")
         credentials = Credentials(bytes.fromhex(str(answer["dac"])), bytes.fromhex(str(answer["pai"])))
-        await self.ledger.record_issued(key, credentials)
+        await self.ledger.issuance.record_issued(key, credentials)
         return credentials
