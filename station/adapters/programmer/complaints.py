@@ -107,11 +107,15 @@ _ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
 def is_complaint(text: str) -> bool:
     """Whether the line is an error's. All boards print most lines alike, so the judgement of those is remembered."""
     said = text.lower()
-    return _is_complaint_anew(said) if "byte" in said or "0x" in said else _is_complaint(said)
+    return _is_complaint_anew(said) if may_show_memory(said) else _is_complaint(said)
+
+
+def may_show_memory(said: str) -> bool:
+    """Whether a line in lower case may show a board's memory, which is not to be remembered."""
+    return "byte" in said or "0x" in said
 
 
 def _is_complaint_anew(said: str) -> bool:
-    """The same for a line in lower case that may show a board's memory, which is not kept."""
     return bool(_KNOWN.search(said) or (_SUSPECT.search(said) and not _HARMLESS.match(said)))
 
 

@@ -6,9 +6,18 @@ The absence of an error proves nothing. A line that versions word differently is
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import PureWindowsPath
 
-from station.adapters.programmer.complaints import LONGEST_SHOWN, fault_of, goes_on, is_complaint, never_ran, redacted
+from station.adapters.programmer.complaints import (
+    LONGEST_SHOWN,
+    fault_of,
+    goes_on,
+    is_complaint,
+    may_show_memory,
+    never_ran,
+    redacted,
+)
 from station.adapters.programmer.evidence import Erasure, FileWritten, MemoryRead
 from station.domain.agent_record import RECORD_HEAD, recorded_key
 from station.domain.memory_map import EXTERNAL_FLASH, UID_ADDRESS, VERSION_WORDS
@@ -51,6 +60,15 @@ _SENTENCE = re.compile(
 )
 _FACTS = frozenset({"reset", "started", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
 _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
+
+
+def sentence_in(text: str) -> re.Match[str] | None:
+    """The sentence that the line has, in lower case. All boards print most lines alike, so what was found in those is remembered."""
+    said = text.lower()
+    return _SENTENCE.search(said) if may_show_memory(said) else _remembered_sentence(said)
+
+
+_remembered_sentence = lru_cache(maxsize=256)(_SENTENCE.search)
 
 
 def is_memory_dump(line: str) -> bool:
@@ -125,7 +143,7 @@ class Transcript:
             self.option_bytes[named[0]] = int(value[1], 16)
         elif memory := _memory_in(text):
             self._take_memory(*memory)
-        elif said := _SENTENCE.search(text.lower()):
+        elif said := sentence_in(text):
             self._sentence(said)
 
     @property
@@ -140,7 +158,7 @@ class Transcript:
             item = self.items[-1] if self.items else None
             address = item.address or 0 if isinstance(item, FileWritten) and not item.erased else 0
             return address >= EXTERNAL_FLASH.address
-        said = _SENTENCE.search(line)
+        said = sentence_in(line)
         return said is not None and said["memory"] == "external"
 
     @property
