@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each target sets up its own environment; it needs only python3 (3.11 or later), make and git.
+# Each target sets up its own environment; it needs only python3 (3.11 or later), make and git. PYTHON=… names another interpreter.
 
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready-$(shell cksum requirements.lock tests/web/requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+READY := $(VENV)/ready-$(shell { cksum requirements.lock tests/web/requirements.lock pyproject.toml; echo "$(PYTHON)"; } | cksum | cut -d' ' -f1)
 PACKAGES := station virtual_bench development_pki
 SOURCES := $(PACKAGES) benchmarks tests firmware_images docs/examples tools
 COMMISSIONING := tests/commissioning

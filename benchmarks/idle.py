@@ -37,6 +37,7 @@ def idle(folder: Path, slots: int) -> Idle:
         pid = line.processes["daemon"].pid
         quiet = _spent(pid, lambda: None)
         with listening(page_of(line), pages=1):
+            time.sleep(LOOK_EVERY)  # until the screen has the whole board
             followed = _spent(pid, lambda: None)
         asked = _spent(pid, line.status)
     return Idle(slots, quiet, followed, asked, load)

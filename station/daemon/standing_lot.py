@@ -17,7 +17,7 @@ class StandingLot:
         self._read: tuple[int, LotStatus | None] | None = None
 
     async def status(self) -> LotStatus | None:
-        """None if the ledger never had a work order, or cannot be read now."""
+        """None if the ledger never had a work order, or could not be read since it changed."""
         commits = self._ledger.commits  # before it is read, since the ledger may change meanwhile
         if self._read is None or self._read[0] != commits:
             try:

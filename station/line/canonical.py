@@ -20,7 +20,7 @@ def finished(outcome: Outcome, ended_in: Phase, recipe: str, traced: Traced) -> 
     line: dict[str, object] = {
         "verdict": outcome.verdict,
         "fault": attempt.fault,
-        "step": None if ended_in is Phase.STARTED else ended_in.value,
+        "step": ended_in.value,
         "reason": str(fault) if fault else _STOPPED if attempt.fault == STATION_STOPPED else None,
         "uid": str(attempt.uid) if attempt.uid else None,
         "serial_number": attempt.serial_number,

@@ -182,7 +182,7 @@ def left_at_relay(before: UID | None, outcome: Outcome, ended_in: Phase) -> UID 
         return None
     if ended_in is Phase.RELAY_TO_PKI:
         return outcome.attempt.uid
-    return before if ended_in in {Phase.STARTED, Phase.RECOGNISE, Phase.AWAIT_CSR} else None
+    return before if ended_in in {Phase.RECOGNISE, Phase.AWAIT_CSR} else None
 
 
 def _verdict_stands(outcome: Outcome, service: Service) -> bool:

@@ -44,7 +44,7 @@ class Follower:
         listener: Listener,
         *,
         headers: Mapping[str, str] | None = None,
-        trust: ssl.SSLContext | None = None,
+        trust: ssl.SSLContext,
         pause: Pause = asyncio.sleep,
     ) -> None:
         self._address = address
@@ -86,9 +86,8 @@ class Follower:
         async with asyncio.timeout(SILENT_AFTER) as deadline:
             url = urljoin(await self._address(), STREAM)
             asked = {} if self._known is None else {"Last-Event-ID": self._known}
-            tls = True if self._trust is None else self._trust
             # A redirection would carry the token elsewhere.
-            async with session.get(url, headers=asked, ssl=tls, allow_redirects=False) as answer:
+            async with session.get(url, headers=asked, ssl=self._trust, allow_redirects=False) as answer:
                 if answer.status != 200:
                     raise _Ended(f"{url} answers {answer.status}{await _detail(answer)}")
                 events = EventReader()

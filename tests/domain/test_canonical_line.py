@@ -42,8 +42,8 @@ def test_a_field_that_says_what_the_line_says_is_not_repeated() -> None:
 
 
 def test_an_attempt_that_the_stop_ended_has_its_reason() -> None:
-    told = line(None, Attempt(phase=Phase.VOID, fault=STATION_STOPPED), Phase.STARTED)
-    assert told["step"] is None
+    told = line(None, Attempt(phase=Phase.VOID, fault=STATION_STOPPED), Phase.RECOGNISE)
+    assert told["step"] == "recognise"
     assert str(told["reason"]).startswith("The station stopped")
 
 

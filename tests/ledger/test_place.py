@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
-from station.domain.attempt import Voided
+from station.domain.attempt import Phase, Voided
 from station.faults import LineFault
+from station.faults.line import LedgerLost
 from tests.builders.bench import Secrets, begun, execute, recognised
 
 
@@ -217,6 +218,20 @@ async def test_no_identity_comes_from_a_file_that_is_gone(path: Path, harm: Call
         assert lost.value.code == "ledger.lost"
         assert ledger.status["state"] == "lost"
         await journal.finish(Voided("ledger.lost"))  # a verdict is still accepted
+
+
+@pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
+async def test_no_board_is_touched_for_a_file_that_is_gone(path: Path, harm: Callable[[Path], None]) -> None:
+    """An attempt begins anyhow, since its slot cannot go on without; its first step is not entered."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        harm(path)
+        journal = await begun(ledger, Secrets(()))
+        touched = False
+        with pytest.raises(LedgerLost):
+            async with journal.step(Phase.RECOGNISE):
+                touched = True
+        assert not touched
+        await journal.finish(Voided("ledger.lost"))
 
 
 async def test_a_witness_that_could_not_write_at_first_is_no_obstacle_later(path: Path, register: Path) -> None:

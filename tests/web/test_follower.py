@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -88,7 +89,9 @@ async def following(
     async def address() -> str:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    task = asyncio.create_task(Follower(address, listener, headers=headers, pause=pauses).run())
+    task = asyncio.create_task(
+        Follower(address, listener, headers=headers, trust=ssl.create_default_context(), pause=pauses).run()
+    )
     try:
         yield pauses
     finally:

@@ -157,18 +157,22 @@ class Custody:
             if failure is None:  # without this mark the next daemon examines the ledger
                 _close(connection, witness)
 
+    def check_files(self) -> None:
+        """Raises `LedgerLost` if the files are no longer where they were; costs some microseconds."""
+        self._files.check()
+
     @property
     def lost(self) -> LineFault | None:
         """The fault, if the files are no longer where they were."""
         try:
-            self._files.check()
+            self.check_files()
         except LineFault as fault:
             return fault
         return None
 
     async def check(self) -> None:
         """Raises the `LineFault` that keeps the ledger from giving out identities."""
-        self._files.check()
+        self.check_files()
         await asyncio.to_thread(self._witness.catch_up)
 
     async def do(self, work: UnitOfWork[T]) -> T:
@@ -195,7 +199,7 @@ class Custody:
         return await self.writer.do(work)
 
     def _looked_after(self, work: UnitOfWork[T], connection: Connection) -> T:
-        self._files.check()
+        self.check_files()
         return work(connection)
 
 

@@ -158,6 +158,8 @@ class AttemptJournal:
         elif phase is not first or intents:
             msg = f"the attempt has begun with {first.value} alone, not with {phase.value}"
             raise ValueError(msg)
+        else:
+            self._custody.check_files()  # an attempt is begun without that, and no board is touched without it
         log.info("step.started", step=phase.value)
         began = time.monotonic()
         yield

@@ -16,5 +16,5 @@ def trusting(ca: Path | None = None, oldest: ssl.TLSVersion = OLDEST) -> ssl.SSL
     Raises `OSError` for a file that cannot be read, and `ssl.SSLError`, which is one, for a file without a certificate.
     """
     context = ssl.create_default_context(cafile=ca)
-    context.minimum_version = oldest
+    context.minimum_version = max(oldest, context.minimum_version)  # a stricter system stays so
     return context

@@ -29,7 +29,7 @@ def watch(console: Console, line: DemoLine, boards: int) -> tuple[Mapping[str, A
     pen = Pen(Words.of("en"), speaks_unicode(console, os.environ.get("TERM", "")), line.page)
     display = Display(console, pen)
     boards_end = _End(line, boards, display)
-    follow(display, Follower(source.at(line.page), display), boards_end.has_come)
+    follow(display, Follower(source.at(line.page), display, trust=source.trusting(None)), boards_end.has_come)
     if boards_end.failure is not None:
         raise boards_end.failure
     return boards_end.attempts, tuple(boards_end.finished.endings)
