@@ -12,6 +12,7 @@ from station.config.mes import WEBHOOK
 from station.domain.attempt import FLASHING, VERDICTS, Phase
 from station.domain.labelling import LabelEvent
 from station.domain.product import Plan
+from station.domain.transitions import FIRST_STEP
 from tests.line.kill_moments import MOMENTS
 
 
@@ -117,7 +118,8 @@ def _works(step: Phase) -> State:
 def _attempt(steps: Iterable[Phase]) -> Iterator[State]:
     yield from _around("the attempt")
     for step in steps:
-        yield from _around(step.value)
+        if step is not FIRST_STEP:  # one commit records it with the attempt
+            yield from _around(step.value)
         inside = [each for what in WITHIN.get(step, ()) for each in _around(what)]
         # The request is there before the PKI works, and the certificate afterwards.
         at = 2 if step is Phase.RELAY_TO_PKI else 0
@@ -167,7 +169,7 @@ STATES: Mapping[Run, tuple[State, ...]] = {
 
 NO_PROGRAMMER = "no programmer runs"
 AT_WORK = "the programmer of the step is tried in the state *in {step}*"
-AS_AFTER = "it takes no part while programmer or board work: as *after {step}*"
+AS_AFTER = "it takes no part while programmer or board work: as *after {begun}*"
 NO_LABEL = "no label is on its way"
 NO_BOARD_AT_WORK = "no board is at work"
 NO_MESSAGE = "no message is on its way"
@@ -206,7 +208,7 @@ def _why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911
 
 def _as_after(state: State) -> str:
     assert state.step is not None
-    return AS_AFTER.format(step=state.step.value)
+    return AS_AFTER.format(begun="the attempt" if state.step is FIRST_STEP else state.step.value)
 
 
 @dataclass(frozen=True, slots=True)
