@@ -55,15 +55,8 @@ def command(context: typer.Context) -> None:
 
 def run(given: Sequence[str]) -> int:
     """The exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here."""
-    if "--version" in given:  # handled here: in the parser it would make --ver, an abbreviation of --verbose, ambiguous
-        _say(f"{arguments.PROGRAM} {version.running()}")
-        return DONE
-    return _status(given)
-
-
-def _status(given: Sequence[str]) -> int:
     try:
-        return _work(arguments.parse(given))
+        return _carried_out(given)
     except UsageInvalid as exc:
         return _complain(USAGE, *exc.mistakes, "No board was touched.")
     except ClockContradicted as exc:
@@ -74,6 +67,18 @@ def _status(given: Sequence[str]) -> int:
         return _complain(ENVIRONMENT, f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))
     except KeyboardInterrupt:
         return _complain(INTERRUPTED, "Interrupted: boards without a verdict are void.")
+
+
+def _carried_out(given: Sequence[str]) -> int:
+    if "--version" in given:  # handled here: in the parser it would make --ver, an abbreviation of --verbose, ambiguous
+        _say(f"{arguments.PROGRAM} {version.running()}")
+        return DONE
+    try:
+        typed = arguments.parse(given)
+    except arguments.HelpAsked as exc:
+        _say(*str(exc).splitlines())
+        return DONE
+    return _work(typed)
 
 
 def _work(typed: Typed) -> int:

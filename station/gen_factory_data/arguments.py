@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of ST's `genFactoryData.py` in both published spellings, and a few of our own. Pure but for `--help`.
+"""The options of ST's `genFactoryData.py` in both published spellings, and a few of our own. Pure.
 
 This module reads the options as typed; `plan.py` interprets them.
 """
@@ -8,7 +8,10 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 PROGRAM = "gen-factory-data"
 
@@ -65,7 +68,7 @@ class Typed(argparse.Namespace):
 
 
 def parse(arguments: Sequence[str]) -> Typed:
-    """The options as typed; raises `UsageInvalid`, and `SystemExit` after printing the text of `--help`."""
+    """The options as typed; raises `UsageInvalid`, and `HelpAsked` for `--help`."""
     return _parser().parse_args(arguments, namespace=Typed())
 
 
@@ -99,7 +102,14 @@ _NAMES = {
 }
 
 
+class HelpAsked(Exception):
+    """The command line asks for the help, whose text this is."""
+
+
 class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> NoReturn:  # noqa: ARG002  argparse asks for the parameter
+        raise HelpAsked(self.format_help())
+
     def error(self, message: str) -> NoReturn:
         raise UsageInvalid([message])
 

@@ -91,7 +91,15 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(desk: Path, command: s
     assert done.returncode in {0, 1}
 
 
-@pytest.mark.parametrize("command", ["units list --ledger ledger.sqlite", "units export --ledger ledger.sqlite"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "units list --ledger ledger.sqlite",
+        "units export --ledger ledger.sqlite",
+        "gen-factory-data --help",
+        "gen-factory-data --version",
+    ],
+)
 def test_a_full_disk_is_told_in_a_sentence(desk: Path, command: str) -> None:
     """The exit status is that of a faulty environment."""
     with Path("/dev/full").open("wb") as full:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_a_token_does_not_go_where_others_listen(url: str) -> None:
 
 def test_a_private_ca_must_be_one(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
-    assert source.trusting(None) is None
+    assert source.trusting(None).verify_mode is ssl.CERT_REQUIRED
     with pytest.raises(BadParameter):
         source.trusting(file)
     file.write_text("nothing")
@@ -150,9 +151,7 @@ def test_a_private_ca_must_be_one(tmp_path: Path) -> None:
         source.trusting(file)
     certificate = x509.load_der_x509_certificate(PAA.der)
     file.write_bytes(certificate.public_bytes(Encoding.PEM))
-    context = source.trusting(file)
-    assert context is not None
-    assert len(context.get_ca_certs()) == 1
+    assert len(source.trusting(file).get_ca_certs()) == 1
 
 
 async def test_the_line_tells_where_its_page_is(tmp_path: Path) -> None:
