@@ -8,10 +8,7 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
+from typing import NoReturn
 
 PROGRAM = "gen-factory-data"
 
@@ -107,7 +104,7 @@ class HelpAsked(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    def print_help(self, file: "SupportsWrite[str] | None" = None) -> NoReturn:  # noqa: ARG002  argparse asks for the parameter
+    def print_help(self, file: object = None) -> NoReturn:  # noqa: ARG002  argparse asks for the parameter
         raise HelpAsked(self.format_help())
 
     def error(self, message: str) -> NoReturn:
