@@ -26,8 +26,10 @@ def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def faults(standing: Standing) -> list[str | None]:
-    """The faults of the attempts so far."""
-    return [attempt.fault for attempt in LedgerReader(standing.line.folder / "ledger.sqlite").attempts()]
+    """The faults of the attempts so far, once all have their verdicts: a slot of a paused line waits a moment before."""
+    ledger = LedgerReader(standing.line.folder / "ledger.sqlite")
+    standing.until(lambda: all(attempt.verdict is not None for attempt in ledger.attempts()))
+    return [attempt.fault for attempt in ledger.attempts()]
 
 
 def paused_by(standing: Standing, *boards: int) -> str | None:
