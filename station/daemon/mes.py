@@ -30,7 +30,7 @@ from station.faults.line import MESBacklog
 from station.interfaces import RecordedRecipe
 from station.line.line import Line
 from station.line.slot import Slot
-from station.line.status import LineStatus, MESStatus, SinkStatus, SlotStatus
+from station.line.status import LineStatus, MESStatus, SinkStatus, SlotStatuses
 from station.mes import cfx
 from station.mes.message import level
 
@@ -137,7 +137,7 @@ class MES:
         """What is to run as long as the line does, by the tasks' names."""
         found: dict[str, Coroutine[object, object, None]] = {f"outbox {pump.sink}": pump.run() for pump in self.pumps}
         if self._mqtt is not None:
-            self._states = partial(_states, line, slots)
+            self._states = partial(_states, line, SlotStatuses(slots))
             found["MQTT"] = self._mqtt.run()
         if self._reports.as_cfx and self.pumps:
             found["line's reports"] = self._report_line(line)
@@ -257,10 +257,11 @@ async def _work_order(ledger: Path, lot_of_recipe: str) -> str:
     return found or lot_of_recipe
 
 
-def _states(line: Line, slots: Mapping[str, Slot]) -> dict[str, object]:
+def _states(line: Line, statuses: SlotStatuses) -> dict[str, object]:
     """Line and slots as MQTT has them: what the status says, without seconds, which would change at every look."""
     found: dict[str, object] = {"line": LineStatus.of(line).model_dump(mode="json")}
-    for path, slot in slots.items():
-        status = SlotStatus.of(slot, path).model_dump(mode="json", exclude={"seconds", "path", "probe", "tty"})
-        found[f"slot/{level(slot.name)}"] = status
+    for status in statuses.now():
+        found[f"slot/{level(status.slot)}"] = status.model_dump(
+            mode="json", exclude={"seconds", "path", "probe", "tty"}
+        )
     return found
