@@ -62,7 +62,7 @@ _FACTS = frozenset({"reset", "started", "option_bytes_set", "fus_idle", "fus_sta
 _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 
 
-def sentence_in(text: str) -> re.Match[str] | None:
+def _sentence_in(text: str) -> re.Match[str] | None:
     """The sentence that the line has, in lower case. All boards print most lines alike, so what was found in those is remembered."""
     said = text.lower()
     return _SENTENCE.search(said) if may_show_memory(said) else _remembered_sentence(said)
@@ -143,7 +143,7 @@ class Transcript:
             self.option_bytes[named[0]] = int(value[1], 16)
         elif memory := _memory_in(text):
             self._take_memory(*memory)
-        elif said := sentence_in(text):
+        elif said := _sentence_in(text):
             self._sentence(said)
 
     @property
@@ -158,7 +158,7 @@ class Transcript:
             item = self.items[-1] if self.items else None
             address = item.address or 0 if isinstance(item, FileWritten) and not item.erased else 0
             return address >= EXTERNAL_FLASH.address
-        said = sentence_in(line)
+        said = _sentence_in(line)
         return said is not None and said["memory"] == "external"
 
     @property
