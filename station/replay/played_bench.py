@@ -100,6 +100,9 @@ class PlayedProcess:
             await for_ever()  # until a deadline of the station ends the wait
         return None
 
+    def line_at_hand(self) -> str | None:
+        return None  # each line has its time
+
     async def ended(self) -> int:
         if self._ended is None or self.status is None:
             await for_ever()

@@ -5,7 +5,8 @@ import pytest
 
 from station.adapters.programmer.complaints import LONGEST_SHOWN, redacted
 from station.adapters.programmer.evidence import Erasure, FileWritten, MemoryRead
-from station.adapters.programmer.output import Transcript, is_memory_dump
+from station.adapters.programmer.output import Transcript
+from station.adapters.programmer.output_line import is_memory_dump
 from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults.slot import BoardUnpowered, ProgrammerUnproven

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from station.adapters.partner import script
-from station.adapters.programmer import complaints, output
+from station.adapters.programmer import complaints, output, output_line
 from station.adapters.system import child
 from station.adapters.system.child import LineCutter
 from tests.builders.transcripts import heard
 
-MODULES = (child, complaints, output, script)
-SHORT, GROWTH = 512, 16
-MEASURED = 50e-6  # seconds of processor time; less cannot be measured
+MODULES = (child, complaints, output, output_line, script)
+SHORT, GROWTH = 1024, 16
+MEASURED = 20e-6  # seconds of processor time; less cannot be measured
 # For sixteen times the input, quadratic time grows by 256; up to 64 counts as linear.
 ALLOWED = 4 * GROWTH
 
@@ -134,7 +134,7 @@ def test_a_pattern_that_takes_the_square_of_the_line_is_seen(pattern: str) -> No
 def test_the_patterns_are_found() -> None:
     """The tests cover the driver's patterns and those of its table of complaints."""
     names = [name for name, _ in PATTERNS]
-    assert "output._SENTENCE" in names
+    assert "output_line._SENTENCE" in names
     assert any(name.startswith("complaints._FAULTS ") for name in names)
 
 

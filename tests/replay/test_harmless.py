@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recording keeps of the UART, of the programmer's text and of a read-back."""
 
-from station.adapters.programmer.output import public_memory
+from station.adapters.programmer.output_line import public_memory
 from station.domain.agent_record import RECORD_HEAD
 from station.domain.target import Region
 from station.factory_data import flat_tlv

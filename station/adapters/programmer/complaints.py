@@ -4,7 +4,6 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from station.faults import Fault
 from station.faults.line import FlashLoaderMissing, ProgrammerMissing, StackImageRefused
@@ -105,21 +104,9 @@ _ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
 
 
 def is_complaint(text: str) -> bool:
-    """Whether the line is an error's. All boards print most lines alike, so the judgement of those is remembered."""
+    """Whether the line is an error's."""
     said = text.lower()
-    return _is_complaint_anew(said) if may_show_memory(said) else _is_complaint(said)
-
-
-def may_show_memory(said: str) -> bool:
-    """Whether a line in lower case may show a board's memory, which is not to be remembered."""
-    return "byte" in said or "0x" in said
-
-
-def _is_complaint_anew(said: str) -> bool:
     return bool(_KNOWN.search(said) or (_SUSPECT.search(said) and not _HARMLESS.match(said)))
-
-
-_is_complaint = lru_cache(maxsize=256)(_is_complaint_anew)
 
 
 def goes_on(complaint: str) -> bool:

@@ -1,26 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The output of STM32_Programmer_CLI, in any version: reads its lines as `evidence` and as `complaints`. Pure.
 
-The absence of an error proves nothing. A line that versions word differently is matched by the words that they share.
+The absence of an error proves nothing.
 """
 
 import re
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import PureWindowsPath
 
-from station.adapters.programmer.complaints import (
-    LONGEST_SHOWN,
-    fault_of,
-    goes_on,
-    is_complaint,
-    may_show_memory,
-    never_ran,
-    redacted,
-)
+from station.adapters.programmer.complaints import LONGEST_SHOWN, fault_of, goes_on, never_ran, redacted
 from station.adapters.programmer.evidence import Erasure, FileWritten, MemoryRead
+from station.adapters.programmer.output_line import HEXADECIMAL, Line, line_of
 from station.domain.agent_record import RECORD_HEAD, recorded_key
-from station.domain.memory_map import EXTERNAL_FLASH, UID_ADDRESS, VERSION_WORDS
+from station.domain.memory_map import EXTERNAL_FLASH, UID_ADDRESS
 from station.domain.product import WB55_DEVICE_ID
 from station.domain.target import RDP_LEVEL_0, UID, UID_SIZE, Region, Target
 from station.faults import Fault
@@ -31,81 +23,10 @@ LONGEST_SERIAL_NUMBER = 64  # characters in a fault; a probe's has 24
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
 MOST_COMPLAINTS = 200  # each is matched with each row; a run that fails has a dozen
 
-_BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
-_NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # characters of a field's name, in front of its first colon
-_BEFORE_VALUE = re.compile(r"[\s:]*")
 _HEADER = frozenset({"ST-LINK FW", "Voltage", "Device ID", "Revision ID", "BL Version"})
 _SAYS_NOTHING = frozenset({"Opening and parsing file", "Log output file", "Size", "Bank"})
-_VALUE = re.compile(r"0x([0-9A-F]{1,8})\b", re.IGNORECASE)
 _VOLTS = re.compile(r"(\d{1,3})[.,](\d{1,6})")  # some locales write a comma
-_PLACE = re.compile(r"0x([0-9A-F]{8})\s*:", re.IGNORECASE)
-_DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also a part of the line that a cut has left
-_WORD = re.compile(r"[0-9A-F]{8}", re.IGNORECASE)
-# in lower case, for lines in lower case: see `complaints`
-_SENTENCE = re.compile(
-    r"(?P<version>stm32cubeprogrammer v(?P<number>\S{1,40}))"
-    r"|(?P<second_attempt>2nd connect tentative)"
-    r"|(?P<erasing>erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d{1,9})(?: (?P<last>\d{1,9}))?)"
-    r"|(?P<complete>file download complete)"
-    r"|(?P<verified>download verified successfully)"
-    r"|(?P<uploading>uploading(?! option bytes))"
-    r"|(?P<read>data read successfully)"
-    r"|(?P<option_bytes_set>option bytes successfully programmed)"
-    r"|(?P<fus_idle>^fus_state_idle)"
-    r"|(?P<fus_started>^start ?fus (?:command )?execution finished)"
-    r"|(?P<upgraded>^firmware upgrade success)"
-    r"|(?P<stack_started>^fusstartws activated successfully)"
-    r"|(?P<started>^start operation achieved successfully)"
-    r"|(?P<reset>(?:software|hard) reset is performed|mcu reset)",
-)
 _FACTS = frozenset({"reset", "started", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
-_SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
-
-
-def _sentence_in(text: str) -> re.Match[str] | None:
-    """The sentence that the line has, in lower case. All boards print most lines alike, so what was found in those is remembered."""
-    said = text.lower()
-    return _SENTENCE.search(said) if may_show_memory(said) else _remembered_sentence(said)
-
-
-_remembered_sentence = lru_cache(maxsize=256)(_SENTENCE.search)
-
-
-def is_memory_dump(line: str) -> bool:
-    """Whether the line shows memory other than the UID and the version words."""
-    text = line.strip()
-    place = _PLACE.match(text) if text.startswith("0") else None
-    return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
-
-
-def _may_have_bar(line: str) -> bool:
-    return "%" in line or "=" in line or not line.isascii()
-
-
-def public_memory(line: str) -> str | None:
-    """Of a line that shows memory, the words of the agent's record up to the end of the public key; None where there are none."""
-    address, words = _memory_in(line.strip()) or (0, b"")
-    kept = words[: max(0, RECORD_HEAD.end - address)] if address >= RECORD_HEAD.address else b""
-    shown = (int.from_bytes(kept[at : at + 4], "little") for at in range(0, len(kept), 4))
-    return f"0x{address:08X} : {' '.join(f'{word:08X}' for word in shown)}" if kept else None
-
-
-def _memory_in(text: str) -> tuple[int, bytes] | None:
-    """The address and the memory words that the line shows; None if it shows none."""
-    place = _PLACE.match(text)
-    words = text[place.end() :].split() if place else []
-    if place is None or not words or not all(map(_WORD.fullmatch, words)):
-        return None
-    return int(place[1], 16), _in_memory_order(words)
-
-
-def _field_in(text: str) -> tuple[str, str] | None:
-    """Name and value of a line of the form "name : value"; None where it is no such line."""
-    name, colon, rest = text.partition(":")
-    name = name.rstrip()
-    if not colon or not _NAME.fullmatch(name):
-        return None
-    return name, _BEFORE_VALUE.sub("", rest, count=1)
 
 
 class Transcript:
@@ -123,28 +44,30 @@ class Transcript:
         self.facts = set[str]()  # names of the sentences seen; "reset" and "started" count only after all items so far
         self.complaints: list[str] = []
         self._of_first_attempt: list[str] = []
-        self._last_line = ""
+        self._last = line_of("")
 
-    def feed(self, line: str) -> None:
-        """Takes the next line, without its end. Version 2.18 prints lines twice; the second copy is ignored."""
-        text = (_BAR.sub("", line) if _may_have_bar(line) else line).strip()
-        if not text:
+    def feed(self, text: str) -> None:
+        """Takes the next line, without its end."""
+        self.take(line_of(text))
+
+    def take(self, line: Line) -> None:
+        """Takes the next line. Version 2.18 prints lines twice; the second copy is ignored."""
+        if not line.text:
             return
-        self._last_line = text
+        self._last = line
         if self.complaints and goes_on(self.complaints[-1]):
-            self.complaints[-1] += f" {text}"
-        named = _field_in(text)
-        if named and self._field(*named):
+            self.complaints[-1] += f" {line.text}"
+        if line.field and self._field(*line.field):
             return
-        if is_complaint(text):
-            self.complaints.append(text)
+        if line.is_complaint:
+            self.complaints.append(line.text)
             del self.complaints[MOST_COMPLAINTS:]
-        elif named and (value := _VALUE.match(named[1])):
-            self.option_bytes[named[0]] = int(value[1], 16)
-        elif memory := _memory_in(text):
-            self._take_memory(*memory)
-        elif said := _sentence_in(text):
-            self._sentence(said)
+        elif line.field and line.number is not None:
+            self.option_bytes[line.field[0]] = line.number
+        elif line.memory:
+            self._take_memory(*line.memory)
+        elif line.sentence:
+            self._sentence(line.sentence)
 
     @property
     def connected(self) -> bool:
@@ -153,17 +76,16 @@ class Transcript:
     @property
     def begins_external(self) -> bool:
         """Whether the last line says that the programmer erases the external flash, or begins to program it without an erase."""
-        line = self._last_line.lower()
-        if line.startswith("download in progress"):
+        if self._last.text.lower().startswith("download in progress"):
             item = self.items[-1] if self.items else None
             address = item.address or 0 if isinstance(item, FileWritten) and not item.erased else 0
             return address >= EXTERNAL_FLASH.address
-        said = _sentence_in(line)
+        said = self._last.sentence
         return said is not None and said["memory"] == "external"
 
     @property
     def device_id(self) -> int | None:
-        value = _VALUE.match(self.header.get("Device ID", ""))
+        value = HEXADECIMAL.match(self.header.get("Device ID", ""))
         return int(value[1], 16) if value else None
 
     @property
@@ -193,12 +115,12 @@ class Transcript:
         """The fault that the finished run reports, or None; None is no proof of success."""
         if unpowered := self._unpowered:
             return unpowered
-        if not self.version and (missing := never_ran(self._last_line, exit_status)):
+        if not self.version and (missing := never_ran(self._last.text, exit_status)):
             return missing
         address = next((item.address for item in reversed(self.items) if item.address is not None), 0)
         if fault := fault_of((*self._of_first_attempt, *self.complaints), probe, exit_status, address):
             return fault
-        return ProgrammerFailed(exit_status, redacted(self._last_line)) if exit_status != 0 else None
+        return ProgrammerFailed(exit_status, redacted(self._last.text)) if exit_status != 0 else None
 
     def check_connected(self) -> None:
         """Raises unless the last header shows a powered STM32WB55."""
@@ -279,7 +201,7 @@ class Transcript:
             case "File":
                 self._begin(FileWritten(PureWindowsPath(value).name))  # PureWindowsPath reads both kinds of paths
             case "Address":
-                if self.items and self.items[-1].address is None and (address := _VALUE.match(value)):
+                if self.items and self.items[-1].address is None and (address := HEXADECIMAL.match(value)):
                     self.items[-1].address = int(address[1], 16)
             case _ if name in _HEADER:
                 self.header[name] = value[:LONGEST_SHOWN]
@@ -304,7 +226,7 @@ class Transcript:
         current = self.items[-1] if self.items else None
         match said.lastgroup, current:
             case "version", _:
-                self.version = self._last_line[slice(*said.span("number"))][:LONGEST_SHOWN]
+                self.version = self._last.text[slice(*said.span("number"))][:LONGEST_SHOWN]
             case "second_attempt", None:
                 self._of_first_attempt, self.complaints = self.complaints, []
             case "erasing", FileWritten():
@@ -322,7 +244,3 @@ class Transcript:
                 self._begin(MemoryRead(done=True))
             case str() as fact, _ if fact in _FACTS:
                 self.facts.add(fact)
-
-
-def _in_memory_order(words: list[str]) -> bytes:
-    return b"".join(int(word, 16).to_bytes(4, "little") for word in words)

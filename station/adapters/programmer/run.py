@@ -16,8 +16,8 @@ from weakref import WeakValueDictionary
 import structlog
 
 from station.adapters.programmer import probe_lock
-from station.adapters.programmer.complaints import redacted
-from station.adapters.programmer.output import Transcript, is_memory_dump, public_memory
+from station.adapters.programmer.output import Transcript
+from station.adapters.programmer.output_line import Line, line_of
 from station.adapters.programmer.tool_version import environment_of
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.adapters.system.secret_files import SecretFiles
@@ -73,6 +73,8 @@ class Process(Protocol):
     def status(self) -> int | None: ...
 
     async def line(self) -> str | None: ...
+
+    def line_at_hand(self) -> str | None: ...
 
     async def ended(self) -> int: ...
 
@@ -270,7 +272,7 @@ class Run:
                 # Not set anew for each line, which would cost more than the line: it may pass although lines came.
                 async with asyncio.timeout_at(min(end, heard + idle)):
                     while not enough() and not self.ended:
-                        await self._read_on()
+                        await self._read_on(enough)
                         heard = now()
             except TimeoutError as exc:
                 if now() >= end:
@@ -284,16 +286,23 @@ class Run:
             return FlashEraseFailed(f"the external flash gave no answer within {within:g} s")
         return ProgrammerStuck(within)
 
-    async def _read_on(self) -> None:
+    async def _read_on(self, enough: Callable[[], bool]) -> None:
+        """Reads the next line, and of those that have come with it as many as are needed."""
         try:
             line = await self._child.line()
+            if line is None:
+                self._exit_status = await self._child.ended()
+                self._recording.ended(self._exit_status)
+                return
+            self._take(line)
+            while not enough() and (line := self._child.line_at_hand()) is not None:
+                self._take(line)
         except OverBudget as exc:
             raise ProgrammerUnproven("run", f"its end: {exc}") from exc
-        if line is None:
-            self._exit_status = await self._child.ended()
-            self._recording.ended(self._exit_status)
-            return
-        self.transcript.feed(line)
+
+    def _take(self, said: str) -> None:
+        line = line_of(said)
+        self.transcript.take(line)
         self._recording.take(line)
         self.transcript.check_probe(self._probe)
         self.transcript.check_board(self._board)
@@ -320,15 +329,13 @@ class _Recording:
         if self._traffic is not None:
             self._traffic.run_ended(status)
 
-    def take(self, line: str) -> None:
-        shows_memory = is_memory_dump(line)
-        kept = public_memory(line) if shows_memory else redacted(line)
-        if self._traffic is not None and kept is not None:
-            self._traffic.run_said(kept)
-        if shows_memory or kept is None or len(self._lines) > RECORDED_LINES:
+    def take(self, line: Line) -> None:
+        if self._traffic is not None and line.kept is not None:
+            self._traffic.run_said(line.kept)
+        if line.shows_memory or line.kept is None or len(self._lines) > RECORDED_LINES:
             self._left_out += 1
         else:
-            self._lines.append(kept)
+            self._lines.append(line.kept)
 
     def text(self) -> str:
         """The whole text, once the run is over."""

@@ -173,6 +173,12 @@ class Child:
             self._lines.extend(self._cutter.feed(data) if data else self._cutter.rest())
             if not data and not self._lines:
                 return None
+        return self.line_at_hand()
+
+    def line_at_hand(self) -> str | None:
+        """The next line, if it has come already; else None. Raises `OverBudget`."""
+        if not self._lines:
+            return None
         self._heard_lines += 1
         if self._heard_lines > self._budget.lines:
             raise OverBudget(self._budget)
