@@ -41,22 +41,23 @@ class Waiting:
 
 @asynccontextmanager
 async def held(folder: Path, probe: str, waiting: Waiting) -> AsyncIterator[int]:
-    """Holds this probe's lock for the block, as a descriptor to be inherited; raises `ProbeBusy`."""
-    path = folder / f"{probe}.lock"
-    descriptor = await _awaited(path, probe, waiting)
+    """Holds this probe's lock for the block, as a descriptor to be inherited; raises `ProbeBusy`.
+
+    The file stays, since the probe has three runs a board: to make it for each costs far more than to open it.
+    """
+    descriptor = await _awaited(folder / f"{probe}.lock", probe, waiting)
     try:
         yield descriptor
     finally:
-        file_lock.give_back(path, descriptor)
+        os.close(descriptor)
 
 
 def check_free(folder: Path, probe: str) -> None:
     """Raises `ProbeBusy` while a programmer of any station has this probe."""
-    path = folder / f"{probe}.lock"
-    descriptor = _try(path)
+    descriptor = _try(folder / f"{probe}.lock")
     if descriptor is None:
         raise ProbeBusy(probe)
-    file_lock.give_back(path, descriptor)
+    os.close(descriptor)
 
 
 class Claims:

@@ -117,8 +117,8 @@ def _list_of_children() -> str:
 
 
 def _children() -> list[int]:
-    with open(_list_of_children(), "rb") as listed:  # noqa: PTH123  pathlib takes longer, for every run of a programmer
-        return [int(pid) for pid in listed.read().split()]
+    with open(_list_of_children(), "rb", buffering=0) as listed:  # noqa: PTH123  pathlib takes longer, for every run of a programmer
+        return [int(pid) for pid in listed.readall().split()]
 
 
 def _end_orphans(ended: Family | None) -> bool:
