@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from operator import is_
 
 from station.adapters.ledger.board_reader import BoardReader
 from station.config.problems import ConfigurationInvalid
@@ -10,6 +11,7 @@ from station.daemon.label_scan import passed_in
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.daemon.slot_labels import SlotLabels
+from station.domain.attempt import Attempt
 from station.domain.policy import Act
 from station.factory_data.flat_tlv import Tag
 from station.faults.line import PKI_FAULTS
@@ -37,6 +39,7 @@ class PageDoor:
         self._labels = labels
         self._line = line
         self._slots = {slot.name: (slot, path) for path, slot in slots.items()}
+        self._marks = {slot.name: _Marked(slot) for slot in slots.values()}
         self._places = {slot.name: slot.place for slot in parts.config.slot}
         self._preflight = preflight
         recipe = parts.recipe
@@ -76,10 +79,10 @@ class PageDoor:
     def marks(self) -> Mapping[str, object]:
         paused = self._line.paused_by is not None
         if not self._labels.are_shown:
-            return {name: _mark(slot, paused=paused) for name, (slot, _) in self._slots.items()}
+            return {name: marked.now(paused=paused) for name, marked in self._marks.items()}
         return {
-            name: (_mark(slot, paused=paused), self._labels.of(passed_in(slot)))
-            for name, (slot, _) in self._slots.items()
+            name: (marked.now(paused=paused), self._labels.of(passed_in(marked.slot)))
+            for name, marked in self._marks.items()
         }
 
     def slot(self, name: str) -> models.Slot:
@@ -164,14 +167,28 @@ class PageDoor:
             return {}
 
 
-def _mark(slot: Slot, *, paused: bool) -> object:
-    """Differs once the slot shows something else. Its states are values, replaced whenever they change, so this is cheap."""
-    state = slot.state
-    if not isinstance(state, _AT_WORK):
-        return state, slot.service, slot.last, paused
-    attempt = state.journal.attempt
-    at = (attempt.phase, attempt.uid, attempt.procedure, len(attempt.seconds))
-    return state, slot.service, slot.last, paused, at
+class _Marked:
+    """A slot's mark, which differs once the slot shows something else.
+
+    What it is made of are values, replaced whenever they change, so a slot that shows the same costs a look at each.
+    """
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self._made_of: tuple[object, ...] = ()
+        self._mark: object = None
+
+    def now(self, *, paused: bool) -> object:
+        slot, state = self.slot, self.slot.state
+        attempt = state.journal.attempt if isinstance(state, _AT_WORK) else None
+        made_of = state, attempt, slot.service, slot.last, paused
+        if not all(map(is_, made_of, self._made_of)) or not self._made_of:
+            self._made_of, self._mark = made_of, (state, _shown_of(attempt), slot.service, slot.last, paused)
+        return self._mark
+
+
+def _shown_of(attempt: Attempt | None) -> object:
+    return None if attempt is None else (attempt.phase, attempt.uid, attempt.procedure, len(attempt.seconds))
 
 
 def _act_for(verdict: str, fault: str | None) -> str | None:

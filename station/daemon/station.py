@@ -207,7 +207,8 @@ class Station:
 
     async def _stop_when_drained(self, stop: asyncio.Event) -> None:
         """Stops the daemon once the line drains and no attempt is left."""
-        while not self.line.draining or any(slot.at_work for slot in self.slots.values()):  # noqa: ASYNC110  see below
+        await self.line.drains()
+        while any(slot.at_work for slot in self.slots.values()):  # noqa: ASYNC110  see below
             await asyncio.sleep(LOOKED_FOR_IDLE_EVERY)  # no event reports that the last slot has become idle
         stop.set()
 

@@ -43,7 +43,16 @@ class Line:
         self._paused = asyncio.Event()
         self._open_to_new = asyncio.Event()
         self._open_to_new.set()
-        self.draining = False
+        self._draining = asyncio.Event()
+
+    @property
+    def draining(self) -> bool:
+        """Whether no attempt begins any more."""
+        return self._draining.is_set()
+
+    async def drains(self) -> None:
+        """Waits until somebody lets the line drain."""
+        await self._draining.wait()
 
     @property
     def paused_by(self) -> LineFault | None:
@@ -63,7 +72,7 @@ class Line:
     def drain(self, by: Intervention) -> None:
         """Begins no further attempt; those that run go on to their verdicts."""
         log.info("line.draining", reason=by.reason or None, who=by.who)
-        self.draining = True
+        self._draining.set()
         self._open.clear()
 
     def pause(self, fault: LineFault) -> None:

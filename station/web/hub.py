@@ -179,8 +179,8 @@ class Hub:
             self._shared = shared
             self._tell("shared", shared)
         marks = self._door.marks()
-        changed = [name for name, mark in marks.items() if self._marks.get(name) != mark]
-        self._marks = marks
+        before, self._marks = self._marks, marks
+        changed = [name for name, mark in marks.items() if (was := before.get(name)) is not mark and was != mark]
         slots = [self._door.slot(name) for name in changed]
         for slot in slots:
             self._tell("slot", slot)

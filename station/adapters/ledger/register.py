@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """This machine's records of its ledgers, outside their folders, which reveal a missing ledger or an older copy."""
 
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -129,7 +128,7 @@ class Register:
 
     def write(self, record: Record) -> None:
         """Writes the record durably: after a power cut it is this one, never the earlier one or none."""
-        self._keep(f"{record.ledger}.json", record)
+        self._keep(f"{record.ledger}.json", _RECORD.dump_json(record))
         try:
             durable.settle(self._folder)
         except OSError as exc:
@@ -137,14 +136,14 @@ class Register:
 
     def advance(self, record: Record) -> None:
         """Writes the record durably, except that a power cut may bring back the earlier record of the same ledger."""
-        self._keep(f"{record.ledger}.json", record)
+        self._keep(f"{record.ledger}.json", _RECORD.dump_json(record))
 
     def last_backup(self, ledger: str) -> Backup | None:
         file = self._folder / f"{ledger}.backup"
         return _read(file, _BACKUP) if file.exists() else None
 
     def backed_up(self, ledger: str, backup: Backup) -> None:
-        self._keep(f"{ledger}.backup", backup)
+        self._keep(f"{ledger}.backup", _BACKUP.dump_json(backup))
 
     def _records(self) -> Iterator[Record]:
         if self._remembered is not None:
@@ -153,11 +152,14 @@ class Register:
         for file in sorted(self._folder.glob("*.json")):
             yield _read(file, _RECORD)
 
-    def _keep(self, name: str, what: Record | Backup) -> None:
-        file = self._folder / name
+    def _keep(self, name: str, what: bytes) -> None:
+        file, content = self._folder / name, b"%s\n" % what
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            durable.write(file, (json.dumps(asdict(what)) + "\n").encode())
+            try:
+                durable.write(file, content)
+            except FileNotFoundError:  # the first record of this machine
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                durable.write(file, content)
         except OSError as exc:
             raise LedgerUnavailable(
                 f"{file}: {exc.strerror}: the record of a ledger must outlive the ledger's folder; let the daemon's account"
