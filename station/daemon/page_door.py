@@ -3,7 +3,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from operator import is_
 
 from station.adapters.ledger.board_reader import BoardReader
 from station.config.problems import ConfigurationInvalid
@@ -92,7 +91,7 @@ class PageDoor:
         entry = ENTRIES[status.fault] if status.fault else None
         attempt = slot.state.journal.attempt if isinstance(slot.state, Running | Recording) else None
         procedure = attempt.procedure.value if attempt is not None and attempt.procedure is not None else None
-        return models.Slot(
+        return models.Slot.model_construct(  # of a status that has been validated, and of words of ours, ten times a second
             **vars(status),
             procedure=procedure,
             step_seconds=status.in_step(),
@@ -175,15 +174,18 @@ class _Marked:
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
-        self._made_of: tuple[object, ...] = ()
+        self._of: tuple[object, object, object, object] = (None,) * 4
+        self._paused = False
         self._mark: object = None
 
     def now(self, *, paused: bool) -> object:
         slot, state = self.slot, self.slot.state
         attempt = state.journal.attempt if isinstance(state, _AT_WORK) else None
-        made_of = state, attempt, slot.service, slot.last, paused
-        if not all(map(is_, made_of, self._made_of)) or not self._made_of:
-            self._made_of, self._mark = made_of, (state, _shown_of(attempt), slot.service, slot.last, paused)
+        was, at, service, last = self._of
+        same = state is was and attempt is at and slot.service is service and slot.last is last
+        if not same or paused is not self._paused:
+            self._of, self._paused = (state, attempt, slot.service, slot.last), paused
+            self._mark = state, _shown_of(attempt), slot.service, slot.last, paused
         return self._mark
 
 

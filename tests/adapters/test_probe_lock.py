@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +82,32 @@ def test_a_slot_whose_lock_was_removed_is_taken_anew(tmp_path: Path) -> None:
         with pytest.raises(SlotTaken), probe_lock.claimed(tmp_path, ["2"]):
             pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_removed_lock_is_missed_after_any_number_of_looks(tmp_path: Path) -> None:
+    """A folder that has not changed for long is not looked through; its next change is seen all the same."""
+    with probe_lock.claimed(tmp_path, ["1", "2"]) as claims:
+        os.utime(tmp_path, (0, 0))
+        for _ in range(3):
+            claims.check()
+        next(tmp_path.iterdir()).unlink()
+        claims.check()
+        for slot in ("1", "2"):
+            with pytest.raises(SlotTaken), probe_lock.claimed(tmp_path, [slot]):
+                pass
+
+
+def test_a_lock_removed_just_after_a_look_is_missed(tmp_path: Path) -> None:
+    """Two changes within one tick of the file system's clock have the same time."""
+    with probe_lock.claimed(tmp_path, ["1"]) as claims:
+        now = time.time_ns()
+        os.utime(tmp_path, ns=(now, now))
+        claims.check()
+        next(tmp_path.iterdir()).unlink()
+        os.utime(tmp_path, ns=(now, now))
+        claims.check()
+        with pytest.raises(SlotTaken), probe_lock.claimed(tmp_path, ["1"]):
+            pass
 
 
 def test_a_slot_that_another_station_took_meanwhile_is_told(tmp_path: Path) -> None:

@@ -44,23 +44,28 @@ class LinksHotplug:
         self._told: dict[str, Sighting] = {}
         self._undecided: dict[str, Sighting] = {}
         self._settled_at: float | None = None
+        self._is_due = True  # a scan that waits for no event
         self._events: deque[BoardArrived | BoardLeft] = deque()
         self._memory = Memory()
         self._folders = frozenset({"", "by-id", "by-path", *directory.parts})
 
     async def next(self) -> BoardArrived | BoardLeft:
         """The next board to arrive or leave; those that are there at the start arrive first."""
-        if not self._events:
-            self._scan(settled=False)
         while not self._events:
-            try:
-                async with asyncio.timeout_at(self._settled_at):
-                    await readable(self._inotify.fd)  # asyncinotify's own `get` may lose an event when it is cancelled
-            except TimeoutError:
-                self._scan(settled=True)
-            else:
-                await asyncio.sleep(GATHERED_FOR)
-                self._scan(settled=False)
+            settled = False
+            if not self._is_due:
+                try:
+                    async with asyncio.timeout_at(self._settled_at):
+                        await readable(
+                            self._inotify.fd
+                        )  # asyncinotify's own `get` may lose an event when it is cancelled
+                except TimeoutError:
+                    settled = True
+                else:
+                    await asyncio.sleep(GATHERED_FOR)
+            self._is_due = True  # until a scan succeeds, since it takes the events first
+            self._scan(settled=settled)
+            self._is_due = False
         return self._events.popleft()
 
     def _scan(self, *, settled: bool) -> None:
@@ -72,7 +77,7 @@ class LinksHotplug:
         """
         found, order = self._look()
         told, touched = self._told, order.keys()
-        stayed = {port for port in told.keys() & found.keys() if told[port].stayed(found[port], touched)}
+        stayed = {port for port, now in found.items() if port in told and told[port].stayed(now, touched)}
         nameless = {port for port, sighting in found.items() if sighting.nameless}
         undecided = set() if settled else {port for port in nameless if port not in stayed or not told[port].nameless}
         now = sightings.judged({port: found[port] for port in found if port not in undecided})
@@ -144,10 +149,11 @@ async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
 def _in_order(found: dict[str, Sighting], touched: Mapping[str, int]) -> dict[str, Sighting]:
     """First those of which no event told; of the others, those whose first link came earlier."""
     places = {
-        port: min((touched[name] for name in sighting.links if name in touched), default=-1)
+        port: min(touched[name] for name in sighting.links if name in touched)
         for port, sighting in found.items()
+        if not touched.keys().isdisjoint(sighting.links)
     }
-    return {port: found[port] for port in sorted(found, key=places.__getitem__)}
+    return {port: found[port] for port in sorted(found, key=lambda port: places.get(port, -1))}
 
 
 def _name(event: Event | None) -> str:

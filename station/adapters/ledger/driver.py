@@ -48,8 +48,11 @@ class Prepared:
         return execute(connection, compiled.text, compiled.bound(values))
 
     def run_many(self, connection: Connection, rows: Sequence[Values]) -> None:
-        for row in rows:
-            self.run(connection, row)
+        if len(rows) == 1:
+            self.run(connection, rows[0])
+        elif rows:
+            compiled = self._compiled or self._compile(rows[0])
+            execute_many(connection, compiled.text, [compiled.bound(row) for row in rows])
 
     def first(self, connection: Connection, values: Values = NONE) -> SimpleNamespace | None:
         """The first row, its columns by their names; None if there is none."""
@@ -166,6 +169,17 @@ def execute(connection: Connection, text: str, values: Sequence[object] = ()) ->
     return _executed(raw, text, values)
 
 
+def execute_many(connection: Connection, text: str, rows: Sequence[Sequence[object]]) -> None:
+    """The same, once for each of the rows of values."""
+    raw = chain.driver(connection)
+    if not raw.in_transaction:
+        connection.begin()
+    try:
+        raw.executemany(text, rows)
+    except sqlite3.Error as exc:
+        raise _as_sqlalchemys(exc, text) from exc
+
+
 def execute_alone(connection: Connection, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
     """The same, and begins nothing."""
     return _executed(chain.driver(connection), text, values)
@@ -174,8 +188,13 @@ def execute_alone(connection: Connection, text: str, values: Sequence[object] = 
 def _executed(raw: sqlite3.Connection, text: str, values: Sequence[object]) -> sqlite3.Cursor:
     try:
         return raw.execute(text, values)
-    except sqlite3.Error as exc:  # its parameters may be secret, and stay out of the message
-        raise DBAPIError.instance(text, None, exc, sqlite3.Error, hide_parameters=True, dialect=_DIALECT) from exc
+    except sqlite3.Error as exc:
+        raise _as_sqlalchemys(exc, text) from exc
+
+
+def _as_sqlalchemys(exc: sqlite3.Error, text: str) -> BaseException:
+    """Without the statement's parameters, which may be secret."""
+    return DBAPIError.instance(text, None, exc, sqlite3.Error, hide_parameters=True, dialect=_DIALECT)
 
 
 def _to_driver(kind: TypeEngine[object]) -> Conversion:

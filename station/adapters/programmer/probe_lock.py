@@ -8,6 +8,7 @@ when it has had as long as its own daemon would have given it.
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from station.faults.slot import ProbeBusy
 log = structlog.get_logger()
 
 _LOOK_EVERY = 0.1
+_TOLD_APART = (
+    1_000_000_000  # nanoseconds: of two changes of a folder that are closer, the later may have the earlier's time
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, tuple[Path, int]] = {}
+        self._looked_at: int | None = None  # the time of the folder's last change, if all locks were there after it
 
     def take(self, slot: str) -> None:
         """Takes a slot's lock; raises `SlotTaken` while another process has it."""
@@ -79,10 +84,26 @@ class Claims:
             os.close(before[1])
 
     def check(self) -> None:
-        """Locks every slot again whose lock file was removed; raises `SlotTaken` if another process was faster."""
+        """Locks every slot again whose lock file was removed; raises `SlotTaken` if another process was faster.
+
+        Looks at the folder alone as long as no file has come to it or gone from it.
+        """
+        changed = self._changed()
+        if changed is not None and changed == self._looked_at:
+            return
+        self._looked_at = None
         for slot, (path, descriptor) in self._held.items():
             if not file_lock.is_at(path, descriptor):
                 self.take(slot)
+        if changed is not None and 0 <= changed < time.time_ns() - _TOLD_APART:
+            self._looked_at = changed
+
+    def _changed(self) -> int | None:
+        """When the folder was changed last, in nanoseconds; None if it is gone."""
+        try:
+            return self._folder.stat().st_mtime_ns
+        except OSError:
+            return None
 
     def give_up(self) -> None:
         while self._held:
