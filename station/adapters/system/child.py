@@ -150,8 +150,9 @@ class Child:
         try:
             yield child
         finally:
-            cancelled = await _to_the_end(child._stop(gone, patience))
-            if cancelled is not None:
+            if child._is_over():
+                child._output.close()
+            elif cancelled := await _to_the_end(child._stop(gone, patience)):
                 raise cancelled
 
     @property
@@ -161,6 +162,8 @@ class Child:
 
     async def ended(self) -> int:
         """Waits for the process to end. Returns its exit status."""
+        if self._ended.done():
+            return self._ended.result()
         return await asyncio.shield(self._ended)  # a cancelled caller does not cancel the watch
 
     async def line(self) -> str | None:
@@ -236,11 +239,15 @@ class Child:
         """Waits until the killed rest of the family has ended, since it holds the files that the process had open."""
         try:
             async with asyncio.timeout(EMPTIED_WITHIN):
-                while self._family.end() or self._group_lives():  # noqa: ASYNC110  no event reports the end of a group
+                while not self._is_over():  # noqa: ASYNC110  no event reports the end of a group
                     await asyncio.sleep(POLLING)
         except TimeoutError:
             if orphans.are_adopted():  # its processes may be dead, and not yet reaped by init
                 log.warning("process.left_behind", pid=self._process.pid)
+
+    def _is_over(self) -> bool:
+        """Whether the process and all that it started have ended; kills those of them that outlive it."""
+        return self.status is not None and not self._family.end() and not self._group_lives()
 
     def _group_lives(self) -> bool:
         with suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a zombie

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Self
@@ -27,10 +27,23 @@ class SecretFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._files: list[Path] = []
 
     def path(self, name: str) -> Path:
         """The path of a file in this folder."""
-        return self._path / name
+        path = self._path / name
+        self._files.append(path)
+        return path
+
+    def delete(self) -> None:
+        """Deletes it; the next start sweeps files that cannot be deleted now."""
+        try:
+            for path in self._files:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+            self._path.rmdir()
+        except OSError:  # a file that the tool has made of its own accord
+            shutil.rmtree(self._path, ignore_errors=True)
 
     def written(self, name: str, content: bytes) -> Path:
         """A new file with this content that only this user may read.
@@ -89,10 +102,11 @@ class SecretFiles:
         path = self._root / secrets.token_hex(8)
         with _told(self._root):
             path.mkdir(mode=0o700)
+        folder = SecretFolder(path)
         try:
-            yield SecretFolder(path)
+            yield folder
         finally:
-            shutil.rmtree(path, ignore_errors=True)  # the same
+            folder.delete()
 
 
 @contextmanager
