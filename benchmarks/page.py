@@ -125,7 +125,7 @@ async def _opened(browser: Browser, line: Scripted) -> tuple[float, float]:
 
 
 async def _to_frame(browser: Browser, line: Scripted) -> tuple[float, ...]:
-    """From the change on the line to the frame that shows it; the look every 100 ms is part of it."""
+    """From the change on the line to the frame that shows it; the look every 125 ms is part of it."""
     tab = await _tab(browser, line)
     await line.live(STRESS, STRESSED_FOR)
     await tab.value(chromium_drawn())

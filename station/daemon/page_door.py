@@ -59,7 +59,7 @@ class PageDoor:
 
     def line(self) -> models.Line:
         told = self._line.paused_by, self._line.draining, self._line.goes_on_by_itself
-        if self._told != told:  # asked ten times a second
+        if self._told != told:  # asked eight times a second
             self._told, self._shown = told, self._line_shown()
         return self._shown
 
@@ -91,7 +91,7 @@ class PageDoor:
         entry = ENTRIES[status.fault] if status.fault else None
         attempt = slot.state.journal.attempt if isinstance(slot.state, Running | Recording) else None
         procedure = attempt.procedure.value if attempt is not None and attempt.procedure is not None else None
-        return models.Slot.model_construct(  # of a status that has been validated, and of words of ours, ten times a second
+        return models.Slot.model_construct(  # of a status that has been validated, and of words of ours, eight times a second
             **vars(status),
             procedure=procedure,
             step_seconds=status.in_step(),

@@ -30,7 +30,7 @@ class Door(Protocol):
     def line(self) -> Line: ...
 
     def marks(self) -> Mapping[str, object]:
-        """For each slot, in their order, a mark that differs once the slot has changed. Cheap: it is asked ten times a second."""
+        """For each slot, in their order, a mark that differs once the slot has changed. Cheap: it is asked eight times a second."""
         ...
 
     def slot(self, name: str) -> Slot:

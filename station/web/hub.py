@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells listeners what happens on the line: looks at the slots ten times a second while somebody listens, and beats once a second.
+"""Tells listeners what happens on the line: looks at the slots eight times a second while somebody listens, and beats once a second.
 
 A listener that does not read is dropped; nothing here waits for one.
 """
@@ -22,8 +22,10 @@ from station.web.stream import Kept, framed
 
 log = structlog.get_logger()
 
-LOOK_EVERY = 0.1  # seconds
-LOOKS_PER_BEAT = 10
+LOOK_EVERY = (
+    0.125  # seconds: a change is on the page within 200 ms, and a look wakes a daemon that has nothing else to do
+)
+LOOKS_PER_BEAT = 8
 READ_EVERY = 2.0  # seconds between two looks at the ledger, after a verdict
 PLANS_EVERY = 60.0
 LISTENERS = 32

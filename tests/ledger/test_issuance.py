@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to the PKI and its answers in the ledger."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,6 +91,42 @@ async def test_unanswered_requests_are_counted_by_key(ledger: Ledger) -> None:
     assert await ledger.issuance.submitted("bb" * 32, b"CSR", UID) == 0
     assert (await ledger.issuance.asked(UID)).exhausted
     assert not (await ledger.issuance.asked(OTHER_UID)).exhausted
+
+
+async def test_what_the_pki_owes_a_board_is_read_with_its_past(ledger: Ledger, secrets: Secrets) -> None:
+    """Once: whoever asks again gets what is true then."""
+    await ledger.issuance.submitted("aa", b"CSR", UID)
+    journal = await begun(ledger, secrets)
+    await recognised(journal, 1)
+    await journal.past_of(UID)
+    commits = ledger.commits
+    assert await ledger.issuance.asked(UID) == Asked(1)
+    assert ledger.commits == commits
+    assert await ledger.issuance.asked(UID) == Asked(1)
+    assert ledger.commits == commits + 1
+
+
+@pytest.mark.parametrize("when", ["after the past", "beside it"])
+async def test_what_happens_at_the_pki_after_the_past_was_read_counts(
+    ledger: Ledger, secrets: Secrets, when: str
+) -> None:
+    """Another request, and a person's word: queued behind the past while that is read, or later."""
+
+    async def asked_again() -> None:
+        await ledger.issuance.submitted("aa", b"CSR", UID)
+
+    async def excused() -> None:
+        await ledger.issuance.excuse(UID, Decision("ana", "looked"))
+
+    journal = await begun(ledger, secrets)
+    await recognised(journal, 1)
+    for happens, then in ((asked_again, Asked(1)), (excused, Asked())):
+        if when == "beside it":
+            await asyncio.gather(journal.past_of(UID), happens())
+        else:
+            await journal.past_of(UID)
+            await happens()
+        assert await ledger.issuance.asked(UID) == then
 
 
 async def test_a_lost_answer_stays_lost_when_a_person_allows_another_request(ledger: Ledger) -> None:

@@ -20,6 +20,9 @@ class IssuanceLedger:
 
     def __init__(self, custody: Custody) -> None:
         self._custody = custody
+        self._foreseen: dict[UID, Asked] = {}
+        self.changes = 0
+        """Counts the calls that may change what the PKI owes a board."""
 
     @property
     def trouble(self) -> LineFault | None:
@@ -35,6 +38,7 @@ class IssuanceLedger:
 
         Raises `PKIAnswerLost` if they are too many.
         """
+        self.changed()
         return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
     async def record_issued(self, key: str, credentials: Credentials, surplus: Sequence[bytes] = ()) -> None:
@@ -42,24 +46,29 @@ class IssuanceLedger:
 
         Raises `CredentialsInvalid` when its serial number is not new.
         """
+        self.changed()
         work = partial(issuance.issue, key=key, credentials=credentials, surplus=surplus, at=datetime.now(UTC))
         await self._custody.do_once(work)
 
     async def record_rejected(self, key: str, reason: str) -> None:
         """Records that the PKI refused the last request, and issued no certificate."""
+        self.changed()
         await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
 
     async def record_refused(self, key: str, answer: RefusedAnswer) -> None:
         """Records an answer that the station refused, with every certificate in it."""
+        self.changed()
         await self._custody.do_once(partial(issuance.refuse, key=key, answer=answer, at=datetime.now(UTC)))
 
     async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
         """Records certificates that the PKI's own list has and no unit gets. Returns how many are new."""
+        self.changed()
         work = partial(orphans.found, key=key, certificates=certificates, at=datetime.now(UTC))
         return await self._custody.do(work)
 
     async def record_pending(self, key: str, due: datetime) -> None:
         """Records that the PKI has the last request for this key, and is not to be asked about it before `due`."""
+        self.changed()
         await self._custody.do(partial(issuance.pend, key=key, due=due))
 
     async def record_wait(self, endpoint: str, until: datetime) -> None:
@@ -72,7 +81,18 @@ class IssuanceLedger:
 
     async def asked(self, uid: UID) -> Asked:
         """What the PKI owes this board."""
-        return await self._custody.do(partial(issuance.asked, uid=uid))
+        known = self._foreseen.pop(uid, None)
+        return await self._custody.do(partial(issuance.asked, uid=uid)) if known is None else known
+
+    def foresee(self, uid: UID, asked: Asked, as_of: int) -> None:
+        """Takes what another unit of work has read of this board, for whoever asks next; `as_of`: the `changes` when that was queued."""
+        if as_of == self.changes:  # else a later unit may have changed it
+            self._foreseen[uid] = asked
+
+    def changed(self) -> None:
+        """What was foreseen may not be so any more."""
+        self._foreseen.clear()
+        self.changes += 1
 
     async def waiting_until(self, endpoint: str) -> datetime | None:
         """The time before which this endpoint is not to be asked; None if it has named none."""
@@ -83,13 +103,16 @@ class IssuanceLedger:
 
         Raises `DecisionRefused`.
         """
+        self.changed()
         return await self._custody.do(partial(orphans.excuse, uid=uid, decision=decision, at=datetime.now(UTC)))
 
     async def close_orphan(self, name: str, decision: Decision) -> None:
         """Takes an orphan off the list after a person has dealt with it; raises `DecisionRefused`."""
+        self.changed()
         await self._custody.do(partial(orphans.close, name=name, decision=decision, at=datetime.now(UTC)))
 
     async def reconcile(self, told: orphans.Told, decision: Decision) -> Reconciled:
         """Compares the requests and certificates with the PKI's own list, and records what it tells of the orphans."""
+        self.changed()
         work = partial(orphans.reconcile, told=told, decision=decision, at=datetime.now(UTC))
         return await self._custody.do(work)

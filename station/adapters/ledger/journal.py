@@ -29,6 +29,7 @@ from station.adapters.ledger.adoption import Adopter
 from station.adapters.ledger.attempts import Entry, Followed, Sum
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.driver import Savepoint
+from station.adapters.ledger.issuance_ledger import IssuanceLedger
 from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
@@ -55,6 +56,7 @@ from station.domain.attempt import (
 from station.domain.claiming import OwnKnowledge, Way
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, IdentityState, NewIdentity, OnboardingSecrets
+from station.domain.issuance import Asked
 from station.domain.past import Past
 from station.domain.target import UID, Target
 from station.domain.work_order import Left, Traced
@@ -107,6 +109,7 @@ class AttemptJournal:
         clock: Clock,
         begun: Sum,
         custody: Custody,
+        requests: IssuanceLedger,
         pairing: PairingKey,
         vault: Vault,
         secrets: SecretSource,
@@ -123,6 +126,7 @@ class AttemptJournal:
         self._first: Phase | None = begun.attempt.phase  # until it is entered
         self._held: list[Entry] = []
         self._custody = custody
+        self._requests = requests
         self._pairing = pairing
         self._vault = vault
         self._secrets = secrets
@@ -179,7 +183,11 @@ class AttemptJournal:
         await self._append(verdict)
 
     async def past_of(self, uid: UID) -> Past:
-        past, self._own, self._found = await self._carried_out(partial(self._known, uid=uid), self._custody.do)
+        as_of = self._requests.changes
+        known = await self._carried_out(partial(self._known, uid=uid), self._custody.do)
+        past, self._own, self._found, asked = known
+        if asked is not None:
+            self._requests.foresee(uid, asked, as_of)
         return past
 
     async def find_identity(self, uid: UID) -> Identity | None:
@@ -263,6 +271,7 @@ class AttemptJournal:
         if answer is None or way is not Way.ADOPT:
             return way is Way.OWN
         by = Adopter(self._pairing, self._vault, self._recipe)
+        self._requests.changed()
         adopted = partial(adoption.adopt, claim=answer, by=by, at=self._clock.now())
         await self._carried_out(adopted, self._custody.do_once)
         log.info("unit.adopted", uid=str(uid))
@@ -270,21 +279,22 @@ class AttemptJournal:
 
     def _known(
         self, connection: Connection, uid: UID
-    ) -> tuple[Past, tuple[UID, OwnKnowledge] | None, tuple[UID, Identity | None] | None]:
-        """The board's past, and beside it what is asked for next, which would be a unit of work of its own for each board."""
+    ) -> tuple[Past, tuple[UID, OwnKnowledge] | None, tuple[UID, Identity | None] | None, Asked | None]:
+        """The board's past, and beside it what is asked for next, each of which would be a unit of work of its own for each board."""
         past = origin.past(connection, uid)
         if self.attempt.laboratory:
-            return past, None, None
+            return past, None, None, None
+        asked = issuance.asked(connection, uid)
         try:
             found = uid, identities.find(connection, uid, self._vault, owned=True)
         except Fault:  # whoever asks for the identity gets it
-            return past, None, None
+            return past, None, None, asked
         if self._shared is None:
-            return past, None, found
+            return past, None, found, asked
         try:
-            return past, (uid, self._knowledge(connection, uid)), None
+            return past, (uid, self._knowledge(connection, uid)), None, asked
         except LineFault:  # of a ledger that has ended: the claim raises it
-            return past, None, None
+            return past, None, None, asked
 
     def _knowledge(self, connection: Connection, uid: UID) -> OwnKnowledge:
         shared_state.check_gives_out(connection, self._station)
@@ -292,6 +302,7 @@ class AttemptJournal:
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
+        self._requests.changed()
         adopted = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
         await self._carried_out(adopted, self._custody.do_once)
 

@@ -210,6 +210,7 @@ class Ledger:
             clock,
             begun,
             self._custody,
+            self.issuance,
             self._pairing,
             self._vault,
             secrets,
