@@ -8,8 +8,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-EVERY = 0.2  # seconds: each sample wakes a daemon that has nothing else to do
-KEPT = 300  # samples: the last minute
+EVERY = 0.1  # seconds: each sample wakes a daemon that has nothing else to do
+KEPT = 600  # samples: the last minute
 
 
 class LoopLagStatus(BaseModel):
@@ -30,7 +30,7 @@ class LoopLagStatus(BaseModel):
 
 
 class LoopLag:
-    """Measures the lag of a task that is due every 200 ms."""
+    """Measures the lag of a task that is due every 100 ms."""
 
     def __init__(self) -> None:
         self._lateness = deque[float](maxlen=KEPT)

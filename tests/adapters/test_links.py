@@ -2,12 +2,15 @@
 """Hotplug from links: the boards that the directory shows, and the changes."""
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from station.adapters.hotplug import arrivals, links
+from station.adapters.hotplug import arrivals, links, sightings
+from station.faults.line import ResourcesExhausted
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.interfaces import BoardArrived, BoardLeft
 from tests.adapters.host import Host, named, port
@@ -273,3 +276,36 @@ async def test_only_a_device_behind_a_changed_link_is_read_again(
     numbers = [path for path in read if path.endswith("/dev")]
     assert numbers
     assert all("ttyACM3" in path or "1-1.3" in path for path in numbers)
+
+
+async def test_a_scan_that_fails_is_repeated(serial: Serial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has taken the events that called for it, so nothing else would tell of the board."""
+    serial.plug(1, "066CFF001")
+    async with links.watching(serial.directory) as source:
+        assert await source.next() == serial.arrived(1, "066CFF001")
+        serial.plug(2, "066CFF002")
+        with monkeypatch.context() as patched:
+            patched.setattr(sightings, "found", _exhausted)
+            with pytest.raises(ResourcesExhausted):
+                await source.next()
+        async with asyncio.timeout(5):
+            assert await source.next() == serial.arrived(2, "066CFF002")
+
+
+async def test_a_board_that_comes_while_nobody_asks_is_told(serial: Serial) -> None:
+    """Whoever asks is cancelled in the moment in which the links of one board are gathered, too."""
+    async with links.watching(serial.directory) as source:
+        asking = asyncio.ensure_future(source.next())
+        await asyncio.sleep(0.01)
+        serial.plug(1, "066CFF001")
+        await asyncio.sleep(links.GATHERED_FOR / 2)
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            assert await asking == serial.arrived(1, "066CFF001")
+            return  # a slow machine was done before
+        async with asyncio.timeout(5):
+            assert await source.next() == serial.arrived(1, "066CFF001")
+
+
+def _exhausted(*_: object) -> NoReturn:
+    raise ResourcesExhausted("list boards", "no descriptor is left")

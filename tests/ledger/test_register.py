@@ -2,6 +2,7 @@
 """The folder of a machine's register: the same at every start, whatever becomes of the folders."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,14 @@ def test_a_ledger_in_the_machines_folder_is_remembered_elsewhere(
     monkeypatch.setenv("HOME", str(state))
     with pytest.raises(LedgerUnavailable, match=r"\[station\] witness"):
         folder_for(state / "ledger.sqlite", None)
+
+
+def test_a_folder_that_has_gone_is_made_again(tmp_path: Path) -> None:
+    """Somebody has cleared it while the daemon ran: the next record is written all the same."""
+    record = Record("1" * 32, "line-1", "/ledger.sqlite", Mark(1, 1, 0, 0))
+    witness = Witness.begun(Register(tmp_path / "records"), record)
+    shutil.rmtree(tmp_path / "records")
+    witness.see(Mark(1, 2, 1, 0))
+    assert Register(tmp_path / "records").of(record.ledger) == Record(
+        record.ledger, "line-1", "/ledger.sqlite", Mark(1, 2, 1, 0)
+    )

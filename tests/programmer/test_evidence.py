@@ -6,7 +6,7 @@ import pytest
 from station.adapters.programmer.complaints import LONGEST_SHOWN, redacted
 from station.adapters.programmer.evidence import Erasure, FileWritten, MemoryRead
 from station.adapters.programmer.output import Transcript
-from station.adapters.programmer.output_line import is_memory_dump
+from station.adapters.programmer.output_line import is_memory_dump, line_of
 from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults.slot import BoardUnpowered, ProgrammerUnproven
@@ -229,3 +229,26 @@ def test_bytes_that_were_compared_are_not_recorded() -> None:
     """The bytes may be those of a passcode."""
     shown = redacted("Error: Data mismatch found at address 0x901C0010 (byte = 0x21 instead of 0x00)")
     assert shown == "Error: Data mismatch found at address 0x901C0010 (…)"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0x901C0000 : A94656B9 00000001 01010000 01010100",
+        "  0x901C0030 : 00000496  ",
+        "Error: Data mismatch found at address 0x901C0000 (byte = 0xA9 instead of 0x00)",
+        "RDP : 0xAA A94656B9",
+        "RDP : 0xAA 0x901C0000 : A94656B9",
+        "Value : 0xA94656B9",
+    ],
+)
+def test_a_line_that_may_show_memory_is_not_remembered(line: str) -> None:
+    """It would stay in the daemon's memory long after the board has left."""
+    assert line_of(line) is not line_of(line)
+
+
+def test_an_option_byte_is_remembered() -> None:
+    """A third of the lines of a run shows one, and all boards show the same."""
+    first = line_of("     RDP          : 0xAA (Level 0, no protection)")
+    assert line_of("     RDP          : 0xAA (Level 0, no protection)") is first
+    assert (first.field, first.number) == (("RDP", "0xAA (Level 0, no protection)"), 0xAA)

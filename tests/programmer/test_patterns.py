@@ -96,7 +96,8 @@ def is_linear(pattern: re.Pattern[str], short: str, long: str) -> bool:
     """Repeats a failed measurement, which may have been disturbed."""
     for work in (pattern.search, pattern.fullmatch, pattern.split):
         if all(
-            seconds(work, long) > ALLOWED * max(MEASURED, min(seconds(work, short) for _ in range(3))) for _ in range(4)
+            seconds(work, long) > ALLOWED * max(MEASURED, min(seconds(work, short) for _ in range(3)))
+            for _ in range(12)
         ):
             return False
     return True

@@ -203,3 +203,18 @@ def test_a_place_where_nothing_can_be_made_is_refused() -> None:
         SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": "/nonexistent"}, in_memory=False),
     ):
         pytest.fail("it was opened")
+
+
+def test_a_folder_goes_with_whatever_is_in_it() -> None:
+    """A tool may make files of its own accord, make none of those that it was told, or make a folder of one."""
+    with SecretFiles.opened(STATION, {}) as files:
+        (root,) = places()
+        with files.folder() as folder:
+            made = folder.written("data.bin", b"secret")
+            folder.path("never-made.bin")
+            (made.parent / "a.log").write_bytes(b"secret")
+            folder.path("folder").mkdir()
+        assert not list(root.iterdir())
+        with files.folder() as folder:
+            folder.written("data.bin", b"secret")
+        assert not list(root.iterdir())

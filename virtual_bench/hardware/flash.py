@@ -104,6 +104,6 @@ class Flash:
 
 def _make_erased(path: Path, size: int) -> None:
     piece = ERASED * min(size, WRITTEN_AT_ONCE)
-    with path.open("xb", buffering=0) as file:
+    with path.open("xb") as file:
         for at in range(0, size, len(piece)):
             file.write(piece[: size - at])

@@ -4,11 +4,10 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,14 +19,13 @@ from virtual_bench.hub.hub import Hub
 from virtual_bench.hub.translator import HubKind
 from virtual_bench.journal import Journal
 from virtual_bench.programmer import standin
+from virtual_bench.server import devices
 from virtual_bench.server.control import READY, Control
 from virtual_bench.timing.clock import Clock
 from virtual_bench.timing.profile import DEFAULT_PROFILE, PROFILES, Profile
 
 LONGEST = 60  # bytes of the folder of sockets: a socket's path has some hundred
 SHORT = "/tmp"  # noqa: S108  the folder in it is private
-IN_MEMORY = Path("/dev/shm")  # noqa: S108  the same
-DEVICES, DEVICES_PREFIX = ("dev", "sys"), "bench-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,10 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
     with (
         Journal(directory / "bench.jsonl") as journal,
         tempfile.TemporaryDirectory(prefix="bench-", dir=_place_of_sockets()) as sockets,
+        devices.shown(directory),
     ):
-        _tidy(directory)  # a killed bench has left its files
-        _show_devices(directory)
+        ready = directory / READY
+        ready.unlink(missing_ok=True)  # a killed bench has left it
         async with asyncio.TaskGroup() as tasks:
             bench = Bench(
                 directory=directory,
@@ -88,7 +87,7 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
                     yield hub
             finally:
                 hub.close()
-                _tidy(directory)
+                ready.unlink(missing_ok=True)
 
 
 def _place_of_sockets() -> str:
@@ -118,28 +117,3 @@ async def _listening(bench: Bench, hub: Hub, sockets: Path) -> AsyncIterator[Non
     finally:
         programmer.close()
         control.close()
-
-
-def _show_devices(directory: Path) -> None:
-    """Makes the folders of devices: in memory, as the system's own are, where there is such a place."""
-    if not os.access(IN_MEMORY, os.W_OK):
-        return  # the hub makes them
-    place = Path(tempfile.mkdtemp(prefix=DEVICES_PREFIX, dir=IN_MEMORY))
-    for name in DEVICES:
-        (place / name).mkdir()
-        (directory / name).symlink_to(place / name)
-
-
-def _tidy(directory: Path) -> None:
-    """Removes the files of the serving bench."""
-    for folder in (directory / name for name in DEVICES):
-        if folder.is_symlink():
-            place = folder.readlink()
-            folder.unlink()
-            if place.parent.parent == IN_MEMORY and place.parent.name.startswith(DEVICES_PREFIX):
-                shutil.rmtree(place, ignore_errors=True)
-                with suppress(OSError):  # the other folder is there still
-                    place.parent.rmdir()
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    (directory / READY).unlink(missing_ok=True)

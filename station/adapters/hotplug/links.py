@@ -56,9 +56,8 @@ class LinksHotplug:
             if not self._is_due:
                 try:
                     async with asyncio.timeout_at(self._settled_at):
-                        await readable(
-                            self._inotify.fd
-                        )  # asyncinotify's own `get` may lose an event when it is cancelled
+                        # asyncinotify's own `get` may lose an event when it is cancelled
+                        await readable(self._inotify.fd)
                 except TimeoutError:
                     settled = True
                 else:

@@ -14,6 +14,8 @@ from station.domain.target import UID
 from station.faults import LineFault
 from station.interfaces import RefusedAnswer
 
+FORESEEN = 256  # boards: more than any line has slots
+
 
 class IssuanceLedger:
     """A call waits while the file cannot be written, as the ledger's own."""
@@ -88,6 +90,8 @@ class IssuanceLedger:
         """Takes what another unit of work has read of this board, for whoever asks next; `as_of`: the `changes` when that was queued."""
         if as_of == self.changes:  # else a later unit may have changed it
             self._foreseen[uid] = asked
+            if len(self._foreseen) > FORESEEN:  # nobody asks about a board that is refused
+                del self._foreseen[next(iter(self._foreseen))]
 
     def changed(self) -> None:
         """What was foreseen may not be so any more."""

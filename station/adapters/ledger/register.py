@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """This machine's records of its ledgers, outside their folders, which reveal a missing ledger or an older copy."""
 
+import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -128,7 +129,7 @@ class Register:
 
     def write(self, record: Record) -> None:
         """Writes the record durably: after a power cut it is this one, never the earlier one or none."""
-        self._keep(f"{record.ledger}.json", _RECORD.dump_json(record))
+        self._keep(f"{record.ledger}.json", _RECORD.dump_python(record))
         try:
             durable.settle(self._folder)
         except OSError as exc:
@@ -136,14 +137,14 @@ class Register:
 
     def advance(self, record: Record) -> None:
         """Writes the record durably, except that a power cut may bring back the earlier record of the same ledger."""
-        self._keep(f"{record.ledger}.json", _RECORD.dump_json(record))
+        self._keep(f"{record.ledger}.json", _RECORD.dump_python(record))
 
     def last_backup(self, ledger: str) -> Backup | None:
         file = self._folder / f"{ledger}.backup"
         return _read(file, _BACKUP) if file.exists() else None
 
     def backed_up(self, ledger: str, backup: Backup) -> None:
-        self._keep(f"{ledger}.backup", _BACKUP.dump_json(backup))
+        self._keep(f"{ledger}.backup", _BACKUP.dump_python(backup))
 
     def _records(self) -> Iterator[Record]:
         if self._remembered is not None:
@@ -152,8 +153,8 @@ class Register:
         for file in sorted(self._folder.glob("*.json")):
             yield _read(file, _RECORD)
 
-    def _keep(self, name: str, what: bytes) -> None:
-        file, content = self._folder / name, b"%s\n" % what
+    def _keep(self, name: str, what: object) -> None:
+        file, content = self._folder / name, f"{json.dumps(what)}\n".encode()
         try:
             try:
                 durable.write(file, content)

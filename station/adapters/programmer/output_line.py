@@ -22,7 +22,7 @@ _BEFORE_VALUE = re.compile(r"[\s:]*")
 _PLACE = re.compile(r"0x([0-9A-F]{8})\s*:", re.IGNORECASE)
 _DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also a part of the line that a cut has left
 _WORD = re.compile(r"[0-9A-F]{8}", re.IGNORECASE)
-_OPTION_BYTE = re.compile(r"\w{1,40} {0,40}: 0x[0-9A-F]{1,3}\b")  # its value is too short for a secret
+_OPTION_BYTE = re.compile(r"\w{1,40} {0,40}: 0x[0-9A-F]{1,3}\b")
 # in lower case, for lines in lower case: see `complaints`
 _SENTENCE = re.compile(
     r"(?P<version>stm32cubeprogrammer v(?P<number>\S{1,40}))"
@@ -71,7 +71,9 @@ def line_of(raw: str) -> Line:
 def _may_show_memory(raw: str) -> bool:
     """Whether a line may show a board's memory, which is not to be remembered."""
     said = raw.lower()
-    return "byte" in said or ("0x" in said and not _OPTION_BYTE.match(raw.lstrip()))
+    numbers = said.count("0x")
+    is_option_byte = numbers == 1 and _OPTION_BYTE.match(raw.lstrip()) is not None  # too short for a secret
+    return "byte" in said or _WORD.search(raw) is not None or (numbers > 0 and not is_option_byte)
 
 
 def _read(raw: str) -> Line:

@@ -8,7 +8,6 @@ when it has had as long as its own daemon would have given it.
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,16 +20,14 @@ from station.adapters.system import file_lock, outlived
 from station.adapters.system.child import Patience
 from station.adapters.system.file_lock import LockHeld
 from station.domain.usb_port import one_spelling
-from station.faults.line import SlotTaken
+from station.faults.line import ResourcesExhausted, SlotTaken
 from station.faults.resources import named
 from station.faults.slot import ProbeBusy
 
 log = structlog.get_logger()
 
 _LOOK_EVERY = 0.1
-_TOLD_APART = (
-    1_000_000_000  # nanoseconds: of two changes of a folder that are closer, the later may have the earlier's time
-)
+MOST_LEFT = 128  # files: those of the boards on a full line, and of as many that were there
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +44,24 @@ class Waiting:
 async def held(folder: Path, probe: str, waiting: Waiting) -> AsyncIterator[int]:
     """Holds this probe's lock for the block, as a descriptor to be inherited; raises `ProbeBusy`.
 
-    The file stays, since the probe has three runs a board: to make it for each costs far more than to open it.
+    The file stays for the board's next run, and goes after those of many other boards.
     """
-    descriptor = await _awaited(folder / f"{probe}.lock", probe, waiting)
+    path = folder / f"{probe}.lock"
+    descriptor = await _awaited(path, probe, waiting)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+        _leave(path)
 
 
 def check_free(folder: Path, probe: str) -> None:
     """Raises `ProbeBusy` while a programmer of any station has this probe."""
-    descriptor = _try(folder / f"{probe}.lock")
+    path = folder / f"{probe}.lock"
+    descriptor = _try(path)
     if descriptor is None:
         raise ProbeBusy(probe)
-    os.close(descriptor)
+    file_lock.give_back(path, descriptor)
 
 
 class Claims:
@@ -70,7 +70,6 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, tuple[Path, int]] = {}
-        self._looked_at: int | None = None  # the time of the folder's last change, if all locks were there after it
 
     def take(self, slot: str) -> None:
         """Takes a slot's lock; raises `SlotTaken` while another process has it."""
@@ -84,26 +83,10 @@ class Claims:
             os.close(before[1])
 
     def check(self) -> None:
-        """Locks every slot again whose lock file was removed; raises `SlotTaken` if another process was faster.
-
-        Looks at the folder alone as long as no file has come to it or gone from it.
-        """
-        changed = self._changed()
-        if changed is not None and changed == self._looked_at:
-            return
-        self._looked_at = None
+        """Locks every slot again whose lock file was removed; raises `SlotTaken` if another process was faster."""
         for slot, (path, descriptor) in self._held.items():
             if not file_lock.is_at(path, descriptor):
                 self.take(slot)
-        if changed is not None and 0 <= changed < time.time_ns() - _TOLD_APART:
-            self._looked_at = changed
-
-    def _changed(self) -> int | None:
-        """When the folder was changed last, in nanoseconds; None if it is gone."""
-        try:
-            return self._folder.stat().st_mtime_ns
-        except OSError:
-            return None
 
     def give_up(self) -> None:
         while self._held:
@@ -124,6 +107,28 @@ def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
         yield claims
     finally:
         claims.give_up()
+        while _left:
+            _remove(next(iter(_left)))
+
+
+_left: dict[Path, None] = {}
+"""The lock files that this process has left for a next run, the latest last."""
+
+
+def _leave(path: Path) -> None:
+    """Leaves a file that is not locked any more: to make and remove it for each of a board's runs would cost far more than to open it."""
+    _left.pop(path, None)
+    _left[path] = None
+    if len(_left) > MOST_LEFT:
+        _remove(next(iter(_left)))
+
+
+def _remove(path: Path) -> None:
+    """Removes a file that was left, unless somebody has locked it since."""
+    del _left[path]
+    with suppress(ResourcesExhausted, OSError):
+        if (descriptor := _try(path)) is not None:
+            file_lock.give_back(path, descriptor)
 
 
 async def _awaited(path: Path, probe: str, waiting: Waiting) -> int:

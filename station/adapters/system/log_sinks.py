@@ -37,8 +37,8 @@ class SinkStatus:
 class Sink:
     """One destination.
 
-    `open_` opens it, again after a failure; `loss` makes the line that reports so many lost lines. The first line of several
-    waits so many seconds for the others.
+    `open_` opens it, again after a failure; `loss` makes the line that reports so many lost lines. After the first
+    line it waits `gathered_for` seconds for more, and writes all at once.
     """
 
     def __init__(
