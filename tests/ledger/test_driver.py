@@ -34,6 +34,7 @@ NOTES = Table(
 )
 AT = datetime(2026, 11, 23, 8, 15, 30, 250_000, tzinfo=UTC)
 NEW = Prepared(insert(NOTES).returning(NOTES.c.id))
+ADDED = Prepared(insert(NOTES))
 SEEN = Prepared(update(NOTES).where(NOTES.c.id == bindparam("number")))
 FOUND = Prepared(select(NOTES).where(NOTES.c.text == bindparam("of_text"), NOTES.c.id >= 1).limit(1))
 
@@ -85,3 +86,18 @@ def test_a_savepoint_undoes_its_own_statements_only(connection: Connection) -> N
         note(connection, "after")
     connection.commit()
     assert list(connection.scalars(select(NOTES.c.text).order_by(NOTES.c.id))) == ["before", "after"]
+
+
+def test_of_many_rows_one_that_is_refused_has_its_error(connection: Connection) -> None:
+    """It is SQLAlchemy's, and does not show the rows; whoever began the transaction undoes the others."""
+    rows = [{"text": text, "at": AT, "seen": False} for text in ("one", "two", "one", "three")]
+    with pytest.raises(IntegrityError) as raised:
+        ADDED.run_many(connection, rows)
+    assert "two" not in str(raised.value)
+    connection.rollback()
+    assert connection.execute(select(NOTES)).all() == []
+    connection.rollback()
+    ADDED.run_many(connection, rows[:2])
+    ADDED.run_many(connection, [])
+    connection.commit()
+    assert [row.text for row in connection.execute(select(NOTES))] == ["one", "two"]
