@@ -7,7 +7,6 @@ import pty
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -74,22 +73,6 @@ def test_lines_arrive_in_their_order(tmp_path: Path) -> None:
     end([sink], 60)
     os.close(writing)
     assert read(reading) == [f"{number}\n".encode() for number in range(500)]
-
-
-def test_lines_that_are_gathered_are_written_at_the_end_and_before_a_file_is_opened_anew(tmp_path: Path) -> None:
-    """Neither waits until the gathering is over, which here it never is."""
-    first, second = tmp_path / "first.log", tmp_path / "second.log"
-    places = iter((first, second))
-    sink = Sink("file", lambda: os.open(next(places), os.O_CREAT | os.O_WRONLY, 0o600), loss, gathered_for=3600)
-    sink.put(b"one\n")
-    sink.put(b"two\n")
-    sink.reopen()
-    while not first.exists() or sink.status.waiting:
-        time.sleep(0.001)
-    sink.reopen()
-    sink.put(b"three\n")
-    end([sink], 60)
-    assert (first.read_bytes(), second.read_bytes()) == (b"one\ntwo\n", b"three\n")
 
 
 def test_a_full_queue_loses_the_newest_and_says_so_in_their_place() -> None:

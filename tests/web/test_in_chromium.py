@@ -44,9 +44,9 @@ async def test_a_line_that_is_not_open_says_so_before_all_else(tab: Tab) -> None
                 ("paused-for-engineer", paused("lot.exhausted")),
                 ("draining", OPEN.model_copy(update={"state": "draining"})),
             ):
-                line.tell(state)
                 said = "document.getElementById('line-say').textContent"
                 before = await tab.value(said)
+                line.tell(state)
                 await tab.until(f"document.body.dataset.line === '{state.state}' && {said} !== {json.dumps(before)}")
                 for width, height in ((1920, 1080), (1280, 800)):
                     await tab.size(width, height)

@@ -5,6 +5,7 @@ Each has a bounded queue and a thread, so that none blocks the loop or another d
 not. Lost lines are counted, and the next line that is written reports the count.
 """
 
+import contextlib
 import os
 import select
 import sys
@@ -12,13 +13,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 
 QUEUE_SIZE = 1 << 20  # bytes: some thousand lines, a minute of a full line of slots
-GATHERED_FOR = 0.1  # seconds: to wake a thread for each line costs more than the line
 RETRIED_EVERY = 1.0
 AT_ONCE = 100  # lines in one write
 STDERR = 2
@@ -37,22 +36,14 @@ class SinkStatus:
 class Sink:
     """One destination.
 
-    `open_` opens it, again after a failure; `loss` makes the line that reports so many lost lines. After the first
-    line it waits `gathered_for` seconds for more, and writes all at once.
+    `open_` opens it, again after a failure; `loss` makes the line that reports so many lost lines.
     """
 
     def __init__(
-        self,
-        name: str,
-        open_: Callable[[], int],
-        loss: Callable[[int], bytes],
-        *,
-        complains: bool = True,
-        gathered_for: float = GATHERED_FOR,
+        self, name: str, open_: Callable[[], int], loss: Callable[[int], bytes], *, complains: bool = True
     ) -> None:
         self.name = name
         self._complains = complains
-        self._gathered_for = gathered_for
         self._open = open_
         self._loss = loss
         # The lock is never held during a write. It is reentrant, since a garbage collection in here may log a line.
@@ -127,9 +118,6 @@ class Sink:
         """Waits for lines; False at the end."""
         while not self._lines and not self._closing:
             self._news.get()
-            if self._gathered_for and not self._closing:
-                with suppress(Empty):  # unless the log is reopened or ended
-                    self._news.get(timeout=self._gathered_for)
         return bool(self._lines)
 
     def _write(self) -> None:
@@ -171,7 +159,7 @@ class Sink:
         self._reopen = True
         goes_on, until = not self._closing, time.monotonic() + RETRIED_EVERY
         while not self._closing and (left := until - time.monotonic()) > 0:
-            with suppress(Empty):
+            with contextlib.suppress(Empty):
                 self._news.get(timeout=left)
         return goes_on
 
@@ -199,7 +187,7 @@ def _complain(text: str) -> None:
     In a process started without it, descriptor 2 may be another file.
     """
     if sys.__stderr__ is not None and _takes_more(STDERR, 0):
-        with suppress(OSError):  # its reader has just gone
+        with contextlib.suppress(OSError):  # its reader has just gone
             os.write(STDERR, text.encode(errors="backslashreplace"))
 
 

@@ -93,7 +93,7 @@ def speaking() -> Iterator[Callable[[str], None]]:
     def loss(lines: int) -> bytes:
         return f"({lines} lines are lost here)\n".encode()
 
-    sink = Sink("stdout", partial(os.dup, STDOUT), loss, complains=False, gathered_for=0)
+    sink = Sink("stdout", partial(os.dup, STDOUT), loss, complains=False)
     try:
         yield lambda line: sink.put(f"{shown(line)}\n".encode())
     finally:
