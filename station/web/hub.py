@@ -22,9 +22,7 @@ from station.web.stream import Kept, framed
 
 log = structlog.get_logger()
 
-LOOK_EVERY = (
-    0.125  # seconds: a change is on the page within 200 ms, and a look wakes a daemon that has nothing else to do
-)
+LOOK_EVERY = 0.125  # seconds: so a change is on the page within 200 ms
 LOOKS_PER_BEAT = 8
 READ_EVERY = 2.0  # seconds between two looks at the ledger, after a verdict
 PLANS_EVERY = 60.0
@@ -181,8 +179,8 @@ class Hub:
             self._shared = shared
             self._tell("shared", shared)
         marks = self._door.marks()
-        before, self._marks = self._marks, marks
-        changed = [name for name, mark in marks.items() if (was := before.get(name)) is not mark and was != mark]
+        changed = [name for name, mark in marks.items() if self._marks.get(name) != mark]
+        self._marks = marks
         slots = [self._door.slot(name) for name in changed]
         for slot in slots:
             self._tell("slot", slot)

@@ -76,7 +76,7 @@ class LinksHotplug:
         """
         found, order = self._look()
         told, touched = self._told, order.keys()
-        stayed = {port for port, now in found.items() if port in told and told[port].stayed(now, touched)}
+        stayed = {port for port in told.keys() & found.keys() if told[port].stayed(found[port], touched)}
         nameless = {port for port, sighting in found.items() if sighting.nameless}
         undecided = set() if settled else {port for port in nameless if port not in stayed or not told[port].nameless}
         now = sightings.judged({port: found[port] for port in found if port not in undecided})
@@ -148,11 +148,10 @@ async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
 def _in_order(found: dict[str, Sighting], touched: Mapping[str, int]) -> dict[str, Sighting]:
     """First those of which no event told; of the others, those whose first link came earlier."""
     places = {
-        port: min(touched[name] for name in sighting.links if name in touched)
+        port: min((touched[name] for name in sighting.links if name in touched), default=-1)
         for port, sighting in found.items()
-        if not touched.keys().isdisjoint(sighting.links)
     }
-    return {port: found[port] for port in sorted(found, key=lambda port: places.get(port, -1))}
+    return {port: found[port] for port in sorted(found, key=places.__getitem__)}
 
 
 def _name(event: Event | None) -> str:

@@ -66,8 +66,6 @@ class Sighting:
 
         `touched` are the links that events have named.
         """
-        if later is self:  # most ports, at most scans
-            return (self.device is not None or bool(self.links)) and touched.isdisjoint(self.links)
         common = self.links.keys() & later.links.keys()
         if not common and self.device is None:
             return False  # the one link went, and the other came: nothing tells that the board has stayed

@@ -48,9 +48,7 @@ class Prepared:
         return execute(connection, compiled.text, compiled.bound(values))
 
     def run_many(self, connection: Connection, rows: Sequence[Values]) -> None:
-        if len(rows) == 1:
-            self.run(connection, rows[0])
-        elif rows:
+        if rows:
             compiled = self._compiled or self._compile(rows[0])
             execute_many(connection, compiled.text, [compiled.bound(row) for row in rows])
 
@@ -163,17 +161,12 @@ class Savepoint:
 
 def execute(connection: Connection, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
     """Carries out a statement in the connection's transaction, which it begins if there is none; raises SQLAlchemy's errors."""
-    raw = chain.driver(connection)
-    if not raw.in_transaction:
-        connection.begin()
-    return _executed(raw, text, values)
+    return _executed(_in_transaction(connection), text, values)
 
 
 def execute_many(connection: Connection, text: str, rows: Sequence[Sequence[object]]) -> None:
     """The same, once for each of the rows of values."""
-    raw = chain.driver(connection)
-    if not raw.in_transaction:
-        connection.begin()
+    raw = _in_transaction(connection)
     try:
         raw.executemany(text, rows)
     except sqlite3.Error as exc:
@@ -183,6 +176,13 @@ def execute_many(connection: Connection, text: str, rows: Sequence[Sequence[obje
 def execute_alone(connection: Connection, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
     """The same, and begins nothing."""
     return _executed(chain.driver(connection), text, values)
+
+
+def _in_transaction(connection: Connection) -> sqlite3.Connection:
+    raw = chain.driver(connection)
+    if not raw.in_transaction:
+        connection.begin()
+    return raw
 
 
 def _executed(raw: sqlite3.Connection, text: str, values: Sequence[object]) -> sqlite3.Cursor:

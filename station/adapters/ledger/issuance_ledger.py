@@ -4,15 +4,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from station.adapters.ledger import issuance, orphans
 from station.adapters.ledger.custody import Custody
+from station.adapters.ledger.writer import UnitOfWork
 from station.domain.credentials import Credentials
 from station.domain.intervention import Decision
 from station.domain.issuance import Asked, KeyRecord, Reconciled
 from station.domain.target import UID
 from station.faults import LineFault
 from station.interfaces import RefusedAnswer
+
+T = TypeVar("T")
 
 FORESEEN = 256  # boards: more than any line has slots
 
@@ -40,38 +44,32 @@ class IssuanceLedger:
 
         Raises `PKIAnswerLost` if they are too many.
         """
-        self.changed()
-        return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
+        return await self._change_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
     async def record_issued(self, key: str, credentials: Credentials, surplus: Sequence[bytes] = ()) -> None:
         """Records a DAC durably before it is handed out, with the other certificates of its answer that no unit gets.
 
         Raises `CredentialsInvalid` when its serial number is not new.
         """
-        self.changed()
         work = partial(issuance.issue, key=key, credentials=credentials, surplus=surplus, at=datetime.now(UTC))
-        await self._custody.do_once(work)
+        await self._change_once(work)
 
     async def record_rejected(self, key: str, reason: str) -> None:
         """Records that the PKI refused the last request, and issued no certificate."""
-        self.changed()
-        await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
+        await self._change(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
 
     async def record_refused(self, key: str, answer: RefusedAnswer) -> None:
         """Records an answer that the station refused, with every certificate in it."""
-        self.changed()
-        await self._custody.do_once(partial(issuance.refuse, key=key, answer=answer, at=datetime.now(UTC)))
+        await self._change_once(partial(issuance.refuse, key=key, answer=answer, at=datetime.now(UTC)))
 
     async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
         """Records certificates that the PKI's own list has and no unit gets. Returns how many are new."""
-        self.changed()
         work = partial(orphans.found, key=key, certificates=certificates, at=datetime.now(UTC))
-        return await self._custody.do(work)
+        return await self._change(work)
 
     async def record_pending(self, key: str, due: datetime) -> None:
         """Records that the PKI has the last request for this key, and is not to be asked about it before `due`."""
-        self.changed()
-        await self._custody.do(partial(issuance.pend, key=key, due=due))
+        await self._change(partial(issuance.pend, key=key, due=due))
 
     async def record_wait(self, endpoint: str, until: datetime) -> None:
         """Records that this endpoint is not to be asked before `until`."""
@@ -107,16 +105,22 @@ class IssuanceLedger:
 
         Raises `DecisionRefused`.
         """
-        self.changed()
-        return await self._custody.do(partial(orphans.excuse, uid=uid, decision=decision, at=datetime.now(UTC)))
+        return await self._change(partial(orphans.excuse, uid=uid, decision=decision, at=datetime.now(UTC)))
 
     async def close_orphan(self, name: str, decision: Decision) -> None:
         """Takes an orphan off the list after a person has dealt with it; raises `DecisionRefused`."""
-        self.changed()
-        await self._custody.do(partial(orphans.close, name=name, decision=decision, at=datetime.now(UTC)))
+        await self._change(partial(orphans.close, name=name, decision=decision, at=datetime.now(UTC)))
 
     async def reconcile(self, told: orphans.Told, decision: Decision) -> Reconciled:
         """Compares the requests and certificates with the PKI's own list, and records what it tells of the orphans."""
-        self.changed()
         work = partial(orphans.reconcile, told=told, decision=decision, at=datetime.now(UTC))
+        return await self._change(work)
+
+    async def _change(self, work: UnitOfWork[T]) -> T:
+        self.changed()
         return await self._custody.do(work)
+
+    async def _change_once(self, work: UnitOfWork[T]) -> T:
+        """The same, for work that must never be repeated."""
+        self.changed()
+        return await self._custody.do_once(work)
