@@ -70,6 +70,8 @@ def test_a_multiplication_makes_the_public_key(accelerator: Accelerator) -> None
         accelerator.put(offset, value)
     assert accelerator.run(0x20) == 1 << 17
     assert accelerator.time.now == 80 * MILLISECOND
+    assert accelerator.time.has_leapt()
+    assert not accelerator.time.has_leapt()
     public = numbers.public_numbers
     assert (accelerator.get(0x55C), accelerator.get(0x5B0)) == (public.x, public.y)
 
@@ -194,6 +196,16 @@ def test_a_core_that_does_not_come_loses_bytes() -> None:
     time.now = MILLISECOND * 5
     assert usart.read(0x1C, 4) & 1 << 3
     assert received(usart) == bytes(range(8))
+
+
+def test_a_core_goes_on_at_once_when_its_fifo_has_been_sent() -> None:
+    """It stops only after a wait in which the bench might pull the board."""
+    time, usart = serial_line()
+    for byte in b"8 bytes!!":
+        usart.write(0x28, 4, byte)
+    assert not usart.read(0x1C, 4) & 1 << 7
+    assert time.now == pytest.approx(9 * 10 / 115_200 * 1e9, abs=1000)
+    assert not time.has_leapt()
 
 
 def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:

@@ -115,17 +115,20 @@ class Chip:
                 self._in_handler = False
             elif self.system.reset_requested:
                 return Outcome.RESET
+            elif self.time.has_leapt():
+                return Outcome.RAN
             elif self.cpu.sleeps():
-                if self.wakes_at() > self.time.now + SHORT_SLEEP:
+                alarm = self.wakes_at()
+                if alarm > self.time.now + SHORT_SLEEP:
                     return Outcome.SLEEPS
-                self._wake()
+                self._wake(alarm)
             else:
                 self.time.now += SLICE * SECOND // self.clocks.frequency
         return Outcome.RAN
 
-    def _wake(self) -> None:
+    def _wake(self, alarm: int) -> None:
         """The latest moment to wake the core for received bytes; waking it for each byte would be expensive."""
-        self.time.reach(self.wakes_at())
+        self.time.reach(alarm)
         self.time.reach(min(self.usart.full_at(), self.time.now + LATENCY))
 
     def wakes_at(self) -> int:
@@ -148,7 +151,7 @@ class Chip:
             steps += 1
             if steps > UNMASKING or self.cpu.run(1) or self.cpu.sleeps():
                 return
-        if self.wakes_at() > self.time.now:
+        if steps and self.wakes_at() > self.time.now:
             return
         timer = self.system.enabled(TIMER_INTERRUPT) and self.timer.interrupt_at() <= self.time.now
         number = TIMER_INTERRUPT if timer else USART_INTERRUPT

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chip's time, in whole nanoseconds since its reset. Pure.
 
-When a core polls for an event, its loop is not executed: the clock advances to the event at once.
+When a core polls for an event, its loop is not executed: the clock advances to the event at once. After a long wait
+the core stops there, so that it does not act before the bench's clock has come as far.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from collections.abc import Callable
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 NEVER = 1 << 80
+LEAP = (
+    5 * MILLISECOND
+)  # longer than the transmission of a full FIFO, shorter than an erasure and a computation on the curve
 
 
 class ChipTime:
@@ -16,6 +20,7 @@ class ChipTime:
 
     def __init__(self) -> None:
         self.now = 0
+        self._leapt = False
         self.next_interrupt: Callable[[], int] = lambda: NEVER
         self.interrupt: Callable[[], None] = lambda: None
 
@@ -32,8 +37,17 @@ class ChipTime:
         if interrupt < moment:
             self.reach(interrupt)
             self.interrupt()
+        elif moment - self.now > LEAP:
+            self.reach(moment)
+            self._leapt = True
+            self.interrupt()
         else:
             self.reach(moment)
+
+    def has_leapt(self) -> bool:
+        """Whether the core has stopped after a long wait since the last call."""
+        leapt, self._leapt = self._leapt, False
+        return leapt
 
     def await_in_vain(self) -> None:
         """Advances by a millisecond for a core that polls for an event that never comes."""

@@ -60,16 +60,14 @@ class USART(Peripheral):
 
     def interrupt_at(self) -> int:
         """The moment of its interrupt; a past moment if the interrupt is asserted now."""
-        self._receive()
+        if self._due <= self._time.now:
+            self._receive()
         moment = NEVER
         if not self._fifo and not self._coming and not self._flags and self._falls_idle == NEVER:
             return moment
-        control, more = self.registers.get(CR1, 0), self.registers.get(CR3, 0)
-        if more & THRESHOLD_INTERRUPT:
-            moment = self._filled_at(THRESHOLDS[min(more >> 25 & 7, 5)])
-        if control & RECEIVED_INTERRUPT:
-            moment = min(moment, self._filled_at(1))
-        if control & IDLE_INTERRUPT:
+        if self._interrupts_at:
+            moment = self._filled_at(self._interrupts_at)
+        if self._interrupts_when_idle:
             moment = min(moment, 0 if self._flags & IDLE else self._idle_at())
         return moment
 
@@ -148,7 +146,12 @@ class USART(Peripheral):
 
     def _know_settings(self) -> None:
         """Recomputes what follows from registers, pins and clock, which change seldom."""
-        control, divider = self.registers.get(CR1, 0), self.registers.get(BRR, 0)
+        control, more, divider = (self.registers.get(register, 0) for register in (CR1, CR3, BRR))
+        # How many received bytes cause an interrupt; 0 if no number does.
+        self._interrupts_at = THRESHOLDS[min(more >> 25 & 7, 5)] if more & THRESHOLD_INTERRUPT else 0
+        if control & RECEIVED_INTERRUPT:
+            self._interrupts_at = 1
+        self._interrupts_when_idle = bool(control & IDLE_INTERRUPT)
         self._depth = 8 if control & FIFO_ENABLED else 1
         self._full_time = self._depth * self._byte_time  # in which a full FIFO is sent
         self._sends = control & (ENABLED | SENDING) == ENABLED | SENDING and self._pins.serves(TX_PIN, ON_PINS)
