@@ -39,6 +39,8 @@ FLAGS = [
     ],
     "-Wno-pedantic",
 ]
+# Its loops are for speed, and must not become calls of themselves.
+FLAGS_OF_LIBRARY = ["-O2", "-fno-tree-loop-distribute-patterns"]
 LINKING = [*TARGET, "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--fatal-warnings"]
 IN_RAM = ["-Wl,--no-warn-rwx-segments"]  # code and data share one memory
 
@@ -82,11 +84,11 @@ def build(image: Image, folder: Path) -> Path:
         made = folder / f"{image.name}-{source.parent.name}-{source.stem}.o"
         # The image must not depend on the names of files and folders.
         mapped = f"-ffile-prefix-map={SOURCE}=."
-        no_idioms = ["-fno-tree-loop-distribute-patterns"] if source.parent.name == "libc" else []
+        library = FLAGS_OF_LIBRARY if source.parent.name == "libc" else []
         run(
             COMPILER,
             *FLAGS,
-            *no_idioms,
+            *library,
             mapped,
             *includes,
             f"-DAGENT_SECURE={int(image.secure)}",

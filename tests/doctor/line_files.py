@@ -3,6 +3,7 @@
 
 import asyncio
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from station.doctor import configuration
 from tests.line.pki_bench import PRODUCT
 
 ROOT = Path(__file__).parents[2]
+FIRST_DIGEST: str = tomllib.loads((ROOT / "firmware_images/manifest.toml").read_text())["image"][0]["sha256"]
 
 LINE = """
 recipe = "config/recipes/lighting.toml"

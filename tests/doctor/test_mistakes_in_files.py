@@ -11,6 +11,7 @@ import pytest
 from station.config.problems import ConfigurationInvalid
 from station.doctor import configuration
 from tests.doctor.line_files import (
+    FIRST_DIGEST,
     LINE,
     MANIFEST,
     RECIPE,
@@ -220,10 +221,10 @@ MISTAKES: list[tuple[Spoiler, str, str]] = [
         f'{MANIFEST}: image[1].load_address: found "0x08000000" in quotes',
         "without quotes",
     ),
-    (manifest("ee0a2feb", "ee0a2fec"), f"{MANIFEST}: image[1].sha256: ", "the manifest says ee0a2fec"),
-    (manifest("ee0a2feb", "EE0A2FEB"), f"{MANIFEST}: image[1].sha256: found", "0 to 9 and a to f"),
+    (manifest(FIRST_DIGEST, "0" * 64), f"{MANIFEST}: image[1].sha256: ", "the manifest says 00000000"),
+    (manifest(FIRST_DIGEST, FIRST_DIGEST.upper()), f"{MANIFEST}: image[1].sha256: found", "0 to 9 and a to f"),
     (gone("firmware_images/provisioning-flash.bin"), f"{MANIFEST}: image[1].file: ", "cannot be read"),
-    (manifest('version = "1.1.0"', "version = 1.0"), f"{MANIFEST}: image[1].version: found 1.0, expected text", ""),
+    (manifest('version = "1.1.1"', "version = 1.0"), f"{MANIFEST}: image[1].version: found 1.0, expected text", ""),
     (
         lambda f: (f.folder / "line.toml").write_bytes(codecs.BOM_UTF16_LE + LINE.encode("utf-16-le")),
         "line.toml: byte 0: is not UTF-8, but UTF-16",

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from tests.doctor.line_files import (
+    FIRST_DIGEST,
     LINE,
     Files,
     Spoiler,
@@ -346,9 +347,9 @@ MISTAKES: dict[str, tuple[Spoiler, list[str]]] = {
         ],
     ),
     "sha of 63": (
-        manifest("ee0a2febd", "e0a2febd"),
+        manifest(FIRST_DIGEST, FIRST_DIGEST[1:]),
         [
-            'firmware_images/manifest.toml: image[1].sha256: found "e0a2febde8608e6f320fbcc6333624abf05aead5a5a2edf8d4ea0de4cbd3bec", expected a SHA-256, which has 64 digits 0 to 9 and a to f'
+            f'firmware_images/manifest.toml: image[1].sha256: found "{FIRST_DIGEST[1:]}", expected a SHA-256, which has 64 digits 0 to 9 and a to f'
         ],
     ),
     "manifest no images": (

@@ -55,12 +55,12 @@ def prove(bench: ChipBench, dac: bytes) -> None:
 def test_hello_comes_from_the_image_that_was_flashed(bench: ChipBench, storage: str) -> None:
     """HELLO has protocol 1, the key storage, no key yet, the chip's UID and the image's version."""
     bench.flash(image(f"provisioning-{storage}"))
-    assert bench.boot() == bytes([0x81, 0, 1, storage == "secure", 0]) + UID + b"1.1.0"
+    assert bench.boot() == bytes([0x81, 0, 1, storage == "secure", 0]) + UID + b"1.1.1"
 
 
 def test_another_version_string_in_the_image_makes_another_hello(bench: ChipBench) -> None:
     """One changed byte of the image appears in HELLO."""
-    bench.flash(image("provisioning-flash").replace(b"1.1.0", b"1.1.7"))
+    bench.flash(image("provisioning-flash").replace(b"1.1.1", b"1.1.7"))
     assert bench.boot().endswith(b"1.1.7")
 
 

@@ -43,7 +43,7 @@ async def test_a_board_says_hello_unasked_after_a_reset(tmp_path: Path) -> None:
         async with bench.line(board) as line:
             await bench.provisioner(board)
             body = await line.body()
-    assert body == bytes([HELLO | 0x80, 0, 1, 0, 0]) + board.nameplate.uid + b"1.1.0"
+    assert body == bytes([HELLO | 0x80, 0, 1, 0, 0]) + board.nameplate.uid + b"1.1.1"
 
 
 async def test_an_unasked_board_repeats_its_hello(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def test_firmware_in_ram_answers_and_leaves_flash_to_the_application(tmp_p
         assert "Not flash Memory : No erase done" in output
         assert "Address:      : 0x20000000" in output
         async with bench.line(board) as line:
-            assert (await line.ask(HELLO)).endswith(board.nameplate.uid + b"1.1.0")
+            assert (await line.ask(HELLO)).endswith(board.nameplate.uid + b"1.1.1")
             dac = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))
             assert await line.ask(STORE, AUTHORITY.certificates(dac)) == b"\0"
             application = image("operational-stand-in")

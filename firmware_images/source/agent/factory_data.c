@@ -74,22 +74,15 @@ static void put_header(uint8_t *at, uint32_t tag, uint32_t length)
     agent_put32(at + LENGTH_AT, length);
 }
 
-static bool is_erased(const uint8_t *bytes, size_t count)
+/*
+ * Writes the list's pages; the sector is erased behind them. Writes the first record's header last, in a separate
+ * operation: until then no reader can mistake the sector for a list.
+ */
+static bool program(const uint8_t *block, size_t size)
 {
-    while (count-- > 0)
-        if (*bytes++ != 0xFF)
+    for (uint32_t at = (uint32_t)(size - 1) / PAGE * PAGE; at > 0; at -= PAGE)
+        if (!platform_flash_write(PLATFORM_FACTORY_DATA, at, block + at, PAGE))
             return false;
-    return true;
-}
-
-/* Writes the first record's header last, in a separate operation: until then no reader can mistake the sector for a list. */
-static bool program(const uint8_t *block)
-{
-    for (uint32_t at = AGENT_DATA_BLOCK; at > PAGE;) {
-        at -= PAGE;
-        if (!is_erased(block + at, PAGE) && !platform_flash_write(PLATFORM_FACTORY_DATA, at, block + at, PAGE))
-            return false;
-    }
     return platform_flash_write(PLATFORM_FACTORY_DATA, HEADER, block + HEADER, PAGE - HEADER) &&
            platform_flash_write(PLATFORM_FACTORY_DATA, 0, block, HEADER);
 }
@@ -106,13 +99,13 @@ static bool stands(const uint8_t *block)
     return true;
 }
 
-static enum agent_status rewrite(const uint8_t *block)
+static enum agent_status rewrite(const uint8_t *block, size_t size)
 {
     static const uint8_t no_length[4]; /* at which every reader gives up */
 
     /* Overwrites the first record's header with zeros, so that an erase cut off by a power loss cannot pass for a list. */
     if (!platform_flash_write(PLATFORM_FACTORY_DATA, LENGTH_AT, no_length, sizeof no_length) ||
-        !platform_flash_erase(PLATFORM_FACTORY_DATA) || !program(block) || !stands(block))
+        !platform_flash_erase(PLATFORM_FACTORY_DATA) || !program(block, size) || !stands(block))
         return AGENT_FLASH;
     return AGENT_OK;
 }
@@ -139,7 +132,7 @@ enum agent_status agent_data_append(const struct agent_data *data, const struct 
     size += HEADER;
     memset(block + size, 0xFF, sizeof block - size);
 
-    status = rewrite(block);
+    status = rewrite(block, size);
     agent_wipe(block, size); /* tag 5 was in it */
     return status;
 }

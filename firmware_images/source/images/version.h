@@ -4,6 +4,6 @@
 #ifndef IMAGES_VERSION_H
 #define IMAGES_VERSION_H
 
-#define IMAGE_VERSION "1.1.0"
+#define IMAGE_VERSION "1.1.1"
 
 #endif

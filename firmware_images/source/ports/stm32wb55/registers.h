@@ -167,6 +167,7 @@
 #define QUADSPI_CR_EN BIT(0)
 #define QUADSPI_CR_ABORT BIT(1)
 #define QUADSPI_CR_SSHIFT BIT(4)
+#define QUADSPI_CR_FTHRES(bytes) (((bytes) - 1u) << 8)
 #define QUADSPI_CR_APMS BIT(22)
 #define QUADSPI_CR_PRESCALER(divider) (((divider) - 1u) << 24)
 #define QUADSPI_DCR REGISTER(0xA0001004)
