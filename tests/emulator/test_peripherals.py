@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from tests.emulator.chip_bench import Faults
 from virtual_bench.emulator.chip_time import MILLISECOND, NEVER, ChipTime
 from virtual_bench.emulator.clocks import Clocks
+from virtual_bench.emulator.dma import DMA, Multiplexer
 from virtual_bench.emulator.flash_controller import FlashController
 from virtual_bench.emulator.nor_flash import NORFlash
 from virtual_bench.emulator.pins import Pins
@@ -156,12 +157,24 @@ def test_a_timer_reaches_its_compare_value_at_the_moment_it_interrupts() -> None
         assert timer.interrupt_at() == NEVER
 
 
-def serial_line(baud_rate: int = 115_200) -> tuple[ChipTime, USART]:
+class RAM:
+    """Memory from address 0x20000000 on, which the DMA writes."""
+
+    def __init__(self) -> None:
+        self.content = bytearray(16)
+
+    def write(self, address: int, data: bytes) -> None:
+        start = address - 0x20000000
+        assert 0 <= start <= start + len(data) <= len(self.content)
+        self.content[start : start + len(data)] = data
+
+
+def serial_line(baud_rate: int = 115_200, dma: DMA | None = None) -> tuple[ChipTime, USART]:
     """USART1 with its pins and FIFOs enabled, and an interrupt at four bytes or an idle line."""
     time, clocks, pins = ChipTime(), clocks_at_64_mhz(), Pins()
     pins.write(0x00, 4, 0b1010 << 12)
     pins.write(0x20, 4, 0x77 << 24)
-    usart = USART(time, clocks, pins, 115_200)
+    usart = USART(time, clocks, pins, dma or DMA(RAM(), Multiplexer()), 115_200)
     usart.write(0x0C, 4, 64_000_000 // baud_rate)
     usart.write(0x08, 4, 2 << 25 | 1 << 28)
     usart.write(0x00, 4, 1 << 29 | 1 << 4 | 0b1101)
@@ -208,6 +221,85 @@ def test_a_core_goes_on_at_once_when_its_fifo_has_been_sent() -> None:
     assert not time.has_leapt()
 
 
+SERVES_RECEPTION = {0x800: 14, 0x10: 0x40013824, 0x14: 0x20000000, 0x0C: 8, 0x08: 1 << 7 | 1 << 5 | 1}
+
+
+def line_with_dma(baud_rate: int = 115_200, **other: int) -> tuple[ChipTime, USART, DMA, RAM]:
+    """The serial line whose bytes the DMA puts into a ring of eight; `other` settings by the registers' names."""
+    ram, multiplexer = RAM(), Multiplexer()
+    dma = DMA(ram, multiplexer)
+    for offset, value in SERVES_RECEPTION.items():
+        setting = other.get({0x800: "request", 0x10: "source", 0x08: "control"}.get(offset, ""), value)
+        (multiplexer if offset == 0x800 else dma).write(offset & 0xFF, 4, setting)
+    time, usart = serial_line(baud_rate, dma)
+    usart.write(0x08, 4, 1 << 6)
+    return time, usart, dma, ram
+
+
+def test_the_dma_puts_what_comes_into_a_ring() -> None:
+    """Its count goes down with each byte and begins anew; only the idle line interrupts."""
+    time, usart, dma, ram = line_with_dma()
+    usart.arrive(b"0123456789")
+    time.now = usart.interrupt_at()
+    assert time.now == pytest.approx(11 * 10 / 115_200 * 1e9, abs=1000)
+    assert usart.interrupt_at() == 0
+    assert (dma.read(0x0C, 4), bytes(ram.content)) == (6, b"89234567" + bytes(8))
+    assert received(usart) == b""
+    assert not usart.read(0x1C, 4) & 1 << 3
+
+
+def test_the_dma_has_moved_only_what_has_arrived() -> None:
+    time, usart, dma, ram = line_with_dma()
+    usart.arrive(b"01234567")
+    time.now = round(3.5 * 10 / 115_200 * 1e9)
+    usart.interrupt_at()
+    assert (dma.read(0x0C, 4), bytes(ram.content[:4])) == (5, b"012\0")
+
+
+def test_the_dma_ends_without_its_ring() -> None:
+    """After the last byte of its count, the FIFO fills as if there were no DMA."""
+    time, usart, dma, ram = line_with_dma(control=1 << 7 | 1)
+    usart.arrive(bytes(range(17)))
+    time.now = MILLISECOND * 5
+    assert usart.read(0x1C, 4) & 1 << 3
+    assert (dma.read(0x0C, 4), bytes(ram.content)) == (0, bytes(range(8)) + bytes(8))
+    assert received(usart) == bytes(range(8, 16))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"request": 15}, {"source": 0x40013828}, {"control": 1 << 7 | 1 << 5}, {"control": 1 << 7 | 1 << 8 | 1}],
+    ids=["another request", "another register", "not enabled", "halfwords"],
+)
+def test_a_dma_that_is_set_up_wrong_moves_nothing(other: dict[str, int]) -> None:
+    """The UART's FIFO overflows."""
+    time, usart, dma, ram = line_with_dma(**other)
+    usart.arrive(bytes(range(12)))
+    time.now = MILLISECOND * 5
+    assert usart.read(0x1C, 4) & 1 << 3
+    assert (dma.read(0x0C, 4), bytes(ram.content)) == (8, bytes(16))
+    assert received(usart) == bytes(range(8))
+
+
+def test_the_dma_keeps_its_settings_while_it_is_enabled() -> None:
+    """Count and addresses can be written only while it is not."""
+    _, _, dma, _ = line_with_dma()
+    dma.write(0x0C, 4, 3)
+    assert dma.read(0x0C, 4) == 8
+    dma.write(0x08, 4, 0)
+    dma.write(0x0C, 4, 3)
+    assert dma.read(0x0C, 4) == 3
+
+
+def test_rubbish_comes_through_the_dma_as_such() -> None:
+    """The error's flag is set as well."""
+    time, usart, dma, ram = line_with_dma(9600)
+    usart.arrive(b"A")
+    time.now = MILLISECOND
+    assert usart.read(0x1C, 4) & 1 << 1
+    assert (dma.read(0x0C, 4), ram.content[0]) == (7, 0xFF)
+
+
 def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:
     """Both directions receive garbage."""
     time, usart = serial_line(9600)
@@ -220,7 +312,7 @@ def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:
 
 def test_without_its_pin_nothing_leaves() -> None:
     """A port that does not set the alternate function is silent, as on the board."""
-    usart = USART(ChipTime(), clocks_at_64_mhz(), Pins(), 115_200)
+    usart = USART(ChipTime(), clocks_at_64_mhz(), Pins(), DMA(RAM(), Multiplexer()), 115_200)
     usart.write(0x0C, 4, 555)
     usart.write(0x00, 4, 0b1001)
     usart.write(0x28, 4, 0x41)

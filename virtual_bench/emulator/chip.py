@@ -10,6 +10,7 @@ from virtual_bench.emulator.chip_time import MILLISECOND, NEVER, SECOND, ChipTim
 from virtual_bench.emulator.clocks import Clocks, Power
 from virtual_bench.emulator.coprocessor import Coprocessor
 from virtual_bench.emulator.cpu import CPU, Crash
+from virtual_bench.emulator.dma import DMA, Multiplexer
 from virtual_bench.emulator.flash_controller import FlashController
 from virtual_bench.emulator.mailbox import Mailbox
 from virtual_bench.emulator.nor_flash import NORFlash
@@ -105,6 +106,7 @@ class Chip:
         self.cpu = self._seat.take()
         for _ in range(STEPS):
             self._take_interrupt()
+            self.dma.settle()
             handled = self.cpu.run(SLICE)
             self.flash.settle_whole()
             if self.flash.changed:
@@ -165,7 +167,9 @@ class Chip:
         self.system = SystemControl()
         self.timer = Timer(time, self.clocks)
         port_b = Pins()
-        self.usart = USART(time, self.clocks, port_b, profile.uart_bytes * 10)
+        multiplexer = Multiplexer()
+        self.dma = DMA(_Memory(self), multiplexer)
+        self.usart = USART(time, self.clocks, port_b, self.dma, profile.uart_bytes * 10)
         self.flash = FlashController(time, hardware.internal, faults, profile)
         coprocessor = Coprocessor(_Memory(self), hardware.secure_storage, stack_runs=hardware.radio.stack_runs)
         mailbox = Mailbox(time, coprocessor, profile.p256_operation)
@@ -173,6 +177,8 @@ class Chip:
         self._blocks: dict[int, Gated] = {}
         self._place(0x40000000, self.timer, (rcc.APB1ENR1, 0))
         self._place(0x40013800, self.usart, (rcc.APB2ENR, 14))
+        self._place(0x40020000, self.dma, (rcc.AHB1ENR, 0))
+        self._place(0x40020800, multiplexer, (rcc.AHB1ENR, 2))
         for bit, port in enumerate((Pins(), port_b, Pins(), Pins(), Pins())):
             self._place(0x48000000 + 0x400 * bit, port, (rcc.AHB2ENR, bit))
         self._place(0x58000000, self.clocks)

@@ -11,7 +11,7 @@ PREFETCHED = 0x30000  # EXTCFGR: both prescalers are in effect
 MSI, HSI, HSE = 4_000_000, 16_000_000, 32_000_000
 CR4 = 0x0C
 BOOT_COPROCESSOR = 1 << 15
-AHB2ENR, AHB3ENR, APB1ENR1, APB2ENR = 0x4C, 0x50, 0x58, 0x60
+AHB1ENR, AHB2ENR, AHB3ENR, APB1ENR1, APB2ENR = 0x48, 0x4C, 0x50, 0x58, 0x60
 
 
 class Clocks(Peripheral):
@@ -45,7 +45,7 @@ class Clocks(Peripheral):
             self.frequency = (MSI, HSI, HSE, self._pll())[self.registers.get(CFGR, 0) & 3]
             for changed in self._followers:
                 changed()
-        elif AHB2ENR <= offset <= APB2ENR:
+        elif AHB1ENR <= offset <= APB2ENR:
             self.gates_changed()
 
     @property

@@ -19,6 +19,7 @@ MEMORIES = (RAM, UID_PAGE)
 REGISTER_PAGES = {  # address of a page on the bus: its size
     0x40000000: 0x1000,
     0x40013000: 0x1000,
+    0x40020000: 0x1000,
     0x48000000: 0x2000,
     0x58000000: 0x5000,
     0xA0001000: 0x1000,

@@ -5,6 +5,7 @@ from collections import deque
 
 from virtual_bench.emulator.chip_time import NEVER, SECOND, ChipTime
 from virtual_bench.emulator.clocks import Clocks
+from virtual_bench.emulator.dma import DMA
 from virtual_bench.emulator.peripheral import Peripheral
 from virtual_bench.emulator.pins import Pins
 
@@ -12,10 +13,11 @@ CR1, CR3, BRR, ISR, ICR, RDR, TDR = 0x00, 0x08, 0x0C, 0x1C, 0x20, 0x24, 0x28
 ENABLED, RECEIVING, SENDING = 1 << 0, 1 << 2, 1 << 3  # CR1
 IDLE_INTERRUPT, RECEIVED_INTERRUPT = 1 << 4, 1 << 5
 FIFO_ENABLED = 1 << 29
-THRESHOLD_INTERRUPT = 1 << 28  # CR3
+DMA_RECEIVES, THRESHOLD_INTERRUPT = 1 << 6, 1 << 28  # CR3
 THRESHOLDS = (1, 2, 4, 6, 7, 8)  # of a FIFO of eight, by bits 27:25 of CR3
 FRAMING_ERROR, OVERRUN, IDLE, RECEIVED, SENT, ROOM = 1 << 1, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7  # ISR
 BITS = 10  # of a byte on the line
+ADDRESS, DMA_REQUEST = 0x40013800, 14  # of its reception, at the DMA's multiplexer
 TX_PIN, RX_PIN, ON_PINS = 6, 7, 7
 TOLERANCE = 0.03
 
@@ -23,11 +25,12 @@ TOLERANCE = 0.03
 class USART(Peripheral):
     """The chip's end of the serial line that the board's ST-LINK turns into a serial port."""
 
-    def __init__(self, time: ChipTime, clocks: Clocks, pins: Pins, baud_rate: float) -> None:
+    def __init__(self, time: ChipTime, clocks: Clocks, pins: Pins, dma: DMA, baud_rate: float) -> None:
         super().__init__()
         self._time = time
         self._clocks = clocks
         self._pins = pins
+        self._dma = dma
         self._baud_rate = baud_rate
         self._byte_time = round(BITS * SECOND / baud_rate)
         self._coming: deque[int] = deque()  # bytes that the other end has sent
@@ -115,14 +118,35 @@ class USART(Peripheral):
         if self._due > now:
             return
         while self._coming and self._next_arrival <= now:
-            self._put(self._coming.popleft())
-            self._next_arrival += self._byte_time
+            count = 1
+            if self._dma_receives and self._dma.serves(DMA_REQUEST, ADDRESS + RDR):
+                count = self._hand_over(min(len(self._coming), (now - self._next_arrival) // self._byte_time + 1))
+            else:
+                self._put(self._coming.popleft())
+            self._next_arrival += count * self._byte_time
             if not self._coming:
                 self._falls_idle = self._next_arrival
         if self._falls_idle <= now:
             self._falls_idle = NEVER
             self._flags |= IDLE
         self._due = self._next_arrival if self._coming else self._falls_idle
+
+    def _hand_over(self, count: int) -> int:
+        """Lets the DMA have what is in the FIFO and so many bytes that have arrived; returns the number of the latter."""
+        arrived = bytes(self._coming.popleft() for _ in range(count))
+        if not self._receives:
+            return count
+        if not self._in_step:
+            self._flags |= FRAMING_ERROR
+            arrived = b"\xff" * count
+        content = bytes(self._fifo) + arrived
+        self._fifo.clear()
+        for byte in content[self._dma.move(content) :]:  # its transfer has ended
+            self._fifo.append(byte)
+        while len(self._fifo) > self._depth:
+            self._flags |= OVERRUN
+            self._fifo.pop()
+        return count
 
     def _put(self, byte: int) -> None:
         if not self._receives:
@@ -151,6 +175,7 @@ class USART(Peripheral):
         self._interrupts_at = THRESHOLDS[min(more >> 25 & 7, 5)] if more & THRESHOLD_INTERRUPT else 0
         if control & RECEIVED_INTERRUPT:
             self._interrupts_at = 1
+        self._dma_receives = bool(more & DMA_RECEIVES)
         self._interrupts_when_idle = bool(control & IDLE_INTERRUPT)
         self._depth = 8 if control & FIFO_ENABLED else 1
         self._full_time = self._depth * self._byte_time  # in which a full FIFO is sent

@@ -33,6 +33,9 @@
 #define RCC_PLLCFGR_N(factor) ((factor) << 8)
 #define RCC_PLLCFGR_REN BIT(28)
 #define RCC_PLLCFGR_R(divider) (((divider) - 1u) << 29)
+#define RCC_AHB1RSTR REGISTER(0x58000028)
+#define RCC_AHB1RSTR_DMA1 BIT(0)
+#define RCC_AHB1RSTR_DMAMUX1 BIT(2)
 #define RCC_AHB3RSTR REGISTER(0x58000030)
 #define RCC_AHB3RSTR_QUADSPI BIT(8)
 #define RCC_AHB3RSTR_PKA BIT(16)
@@ -41,6 +44,9 @@
 #define RCC_APB1RSTR1_TIM2 BIT(0)
 #define RCC_APB2RSTR REGISTER(0x58000040)
 #define RCC_APB2RSTR_USART1 BIT(14)
+#define RCC_AHB1ENR REGISTER(0x58000048)
+#define RCC_AHB1ENR_DMA1 BIT(0)
+#define RCC_AHB1ENR_DMAMUX1 BIT(2)
 #define RCC_AHB2ENR REGISTER(0x5800004C)
 #define RCC_AHB2ENR_GPIOA BIT(0)
 #define RCC_AHB2ENR_GPIOB BIT(1)
@@ -99,17 +105,26 @@
 #define USART_CR1_FIFOEN BIT(29)
 #define USART1_CR3 REGISTER(0x40013808)
 #define USART_CR3_EIE BIT(0)
-#define USART_CR3_RXFTCFG_HALF (2u << 25)
-#define USART_CR3_RXFTIE BIT(28)
+#define USART_CR3_DMAR BIT(6)
 #define USART1_BRR REGISTER(0x4001380C)
 #define USART1_ISR REGISTER(0x4001381C)
-#define USART_ISR_RXFNE BIT(5)
 #define USART_ISR_TXFNF BIT(7)
 #define USART1_ICR REGISTER(0x40013820)
 #define USART_ICR_ALL_ERRORS (BIT(0) | BIT(1) | BIT(2) | BIT(3))
 #define USART_ICR_IDLECF BIT(4)
-#define USART1_RDR REGISTER(0x40013824)
+#define USART1_RDR_ADDRESS 0x40013824u
 #define USART1_TDR REGISTER(0x40013828)
+
+/* Direct memory access: the first channel, and what it serves */
+#define DMA1_CCR1 REGISTER(0x40020008)
+#define DMA_CCR_EN BIT(0)
+#define DMA_CCR_CIRC BIT(5)
+#define DMA_CCR_MINC BIT(7) /* from a register to memory, byte by byte, is zeros in the other bits */
+#define DMA1_CNDTR1 REGISTER(0x4002000C)
+#define DMA1_CPAR1 REGISTER(0x40020010)
+#define DMA1_CMAR1 REGISTER(0x40020014)
+#define DMAMUX1_C0CR REGISTER(0x40020800)
+#define DMAMUX_USART1_RX 14u
 
 /* Hardware semaphores: reading RLR takes one, and returns its owner */
 #define HSEM_R(n) REGISTER(0x58001400 + 4u * (n))

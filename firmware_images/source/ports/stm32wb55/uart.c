@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* USART1 on PB6 and PB7, which the board's ST-LINK turns into a serial port: 115200 8N1. */
+/*
+ * USART1 on PB6 and PB7, which the board's ST-LINK turns into a serial port: 115200 8N1. The DMA puts what comes into a
+ * ring, and the core sleeps until the line is idle.
+ */
 
 #include "cpu.h"
 #include "platform.h"
@@ -11,14 +14,14 @@
 #define RX_PIN 7u
 #define ALTERNATE_FUNCTION 7u
 
-/* Longer than the longest frame, since one may arrive while the previous one's answer is being computed. */
+/*
+ * Longer than the longest frame, since one may arrive while the previous one's answer is being computed. What comes
+ * when the ring is full overwrites the rest of a frame; its CRC shows that, and the station repeats the question.
+ */
 #define RING 2048u
 
-static struct {
-    uint8_t bytes[RING];
-    volatile uint16_t in;  /* moved by the interrupt */
-    volatile uint16_t out; /* moved by the reader */
-} ring;
+static volatile uint8_t ring[RING]; /* written by the DMA */
+static size_t out;                  /* where the reader goes on */
 
 void uart_interrupt(void);
 
@@ -31,6 +34,16 @@ static void use_pin(unsigned pin)
     GPIO_MODER(GPIOB_BASE) = (GPIO_MODER(GPIOB_BASE) & ~(3u << 2u * pin)) | 2u << 2u * pin;
 }
 
+static void start_ring(void)
+{
+    RCC_AHB1ENR |= RCC_AHB1ENR_DMA1 | RCC_AHB1ENR_DMAMUX1;
+    DMAMUX1_C0CR = DMAMUX_USART1_RX;
+    DMA1_CPAR1 = USART1_RDR_ADDRESS;
+    DMA1_CMAR1 = (uint32_t)(uintptr_t)ring;
+    DMA1_CNDTR1 = RING;
+    DMA1_CCR1 = DMA_CCR_MINC | DMA_CCR_CIRC | DMA_CCR_EN;
+}
+
 void uart_start(void)
 {
     RCC_AHB2ENR |= RCC_AHB2ENR_GPIOB;
@@ -38,33 +51,31 @@ void uart_start(void)
     use_pin(TX_PIN);
     use_pin(RX_PIN);
     USART1_BRR = (PORT_CLOCK_HZ + BAUD_RATE / 2u) / BAUD_RATE;
-    USART1_CR3 = USART_CR3_RXFTCFG_HALF | USART_CR3_RXFTIE | USART_CR3_EIE;
+    start_ring();
+    USART1_CR3 = USART_CR3_DMAR | USART_CR3_EIE;
     USART1_CR1 = USART_CR1_FIFOEN | USART_CR1_IDLEIE | USART_CR1_RE | USART_CR1_TE | USART_CR1_UE;
     NVIC_ISER(IRQ_USART1 / 32u) = BIT(IRQ_USART1 % 32u);
 }
 
-/* The FIFO is half full, the line is idle, or a damaged byte arrived, which the frame's CRC reveals. */
+/* The line is idle, or a damaged byte arrived, which the frame's CRC reveals. The end of the core's sleep is all that matters. */
 void uart_interrupt(void)
 {
     USART1_ICR = USART_ICR_ALL_ERRORS | USART_ICR_IDLECF;
-    while ((USART1_ISR & USART_ISR_RXFNE) != 0) {
-        uint8_t byte = (uint8_t)USART1_RDR;
-        uint16_t next = (uint16_t)((ring.in + 1u) % RING);
+}
 
-        if (next != ring.out) { /* otherwise the byte and its frame are lost, and the station repeats the question */
-            ring.bytes[ring.in] = byte;
-            ring.in = next;
-        }
-    }
+/* Where the next byte goes. */
+static size_t in(void)
+{
+    return (RING - DMA1_CNDTR1) % RING;
 }
 
 static size_t take(uint8_t *bytes, size_t room)
 {
-    size_t count = 0;
+    size_t end = in(), count = 0;
 
-    while (count < room && ring.out != ring.in) {
-        bytes[count++] = ring.bytes[ring.out];
-        ring.out = (uint16_t)((ring.out + 1u) % RING);
+    while (count < room && out != end) {
+        bytes[count++] = ring[out];
+        out = (out + 1u) % RING;
     }
     return count;
 }
@@ -86,7 +97,7 @@ size_t platform_uart_receive(uint8_t *bytes, size_t room, uint32_t within_ms)
     time_wake_at(begun + within_ms);
     while ((count = take(bytes, room)) == 0 && !time_is_over(begun, within_ms)) {
         cpu_interrupts_off();
-        if (ring.out == ring.in && !time_is_over(begun, within_ms))
+        if (out == in() && !time_is_over(begun, within_ms))
             cpu_sleep(); /* a masked interrupt still ends the sleep, so none is missed */
         cpu_interrupts_on();
     }
