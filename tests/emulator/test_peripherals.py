@@ -72,7 +72,6 @@ def test_a_multiplication_makes_the_public_key(accelerator: Accelerator) -> None
     assert accelerator.run(0x20) == 1 << 17
     assert accelerator.time.now == 80 * MILLISECOND
     assert accelerator.time.has_leapt()
-    assert not accelerator.time.has_leapt()
     public = numbers.public_numbers
     assert (accelerator.get(0x55C), accelerator.get(0x5B0)) == (public.x, public.y)
 
@@ -219,6 +218,19 @@ def test_a_core_goes_on_at_once_when_its_fifo_has_been_sent() -> None:
     assert not usart.read(0x1C, 4) & 1 << 7
     assert time.now == pytest.approx(9 * 10 / 115_200 * 1e9, abs=1000)
     assert not time.has_leapt()
+
+
+def test_many_short_waits_of_a_turn_are_a_long_one() -> None:
+    """Their sum counts, not the longest of them, until the next turn begins."""
+    time = ChipTime()
+    stops: list[int] = []
+    time.interrupt = lambda: stops.append(time.now)
+    for _ in range(21):
+        time.await_in_vain()
+    assert stops == [21 * MILLISECOND]
+    time.begin_turn()
+    time.await_in_vain()
+    assert len(stops) == 1
 
 
 SERVES_RECEPTION = {0x800: 14, 0x10: 0x40013824, 0x14: 0x20000000, 0x0C: 8, 0x08: 1 << 7 | 1 << 5 | 1}

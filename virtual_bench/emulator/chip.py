@@ -104,8 +104,11 @@ class Chip:
     def run(self) -> Outcome:
         """Executes for a few milliseconds at most. If the chip then sleeps, `wakes_at` is its end. Raises Crash."""
         self.cpu = self._seat.take()
+        self.time.begin_turn()
         for _ in range(STEPS):
             self._take_interrupt()
+            if self.time.has_leapt():
+                return Outcome.RAN
             self.dma.settle()
             handled = self.cpu.run(SLICE)
             self.flash.settle_whole()
@@ -118,6 +121,7 @@ class Chip:
             elif self.system.reset_requested:
                 return Outcome.RESET
             elif self.time.has_leapt():
+                self.time.now += SLICE * SECOND // self.clocks.frequency // 2  # it stopped anywhere in this slice
                 return Outcome.RAN
             elif self.cpu.sleeps():
                 alarm = self.wakes_at()
@@ -151,7 +155,7 @@ class Chip:
         steps = 0
         while self.cpu.interrupts_masked:
             steps += 1
-            if steps > UNMASKING or self.cpu.run(1) or self.cpu.sleeps():
+            if steps > UNMASKING or self.cpu.run(1) or self.time.has_leapt() or self.cpu.sleeps():
                 return
         if steps and self.wakes_at() > self.time.now:
             return

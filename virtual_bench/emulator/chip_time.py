@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chip's time, in whole nanoseconds since its reset. Pure.
 
-When a core polls for an event, its loop is not executed: the clock advances to the event at once. After a long wait
-the core stops there, so that it does not act before the bench's clock has come as far.
+When a core polls for an event, its loop is not executed: the clock advances to the event at once. A core that has
+waited for long in one turn stops there, so that it acts no more than that before the bench's clock has come as far.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,7 @@ from collections.abc import Callable
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 NEVER = 1 << 80
-LEAP = (
-    5 * MILLISECOND
-)  # longer than the transmission of a full FIFO, shorter than an erasure and a computation on the curve
+LEAP = 20 * MILLISECOND  # of waits in one turn; an erasure and a computation on the curve take longer
 
 
 class ChipTime:
@@ -20,7 +18,7 @@ class ChipTime:
 
     def __init__(self) -> None:
         self.now = 0
-        self._leapt = False
+        self._waited = 0  # in this turn
         self.next_interrupt: Callable[[], int] = lambda: NEVER
         self.interrupt: Callable[[], None] = lambda: None
 
@@ -34,20 +32,18 @@ class ChipTime:
     def await_moment(self, moment: int) -> None:
         """Advances to the moment of an event that the core polls for, but not past an earlier interrupt."""
         interrupt = self.next_interrupt()
-        if interrupt < moment:
-            self.reach(interrupt)
+        reached = max(self.now, min(interrupt, moment))
+        self._waited += reached - self.now
+        self.now = reached
+        if interrupt < moment or self.has_leapt():
             self.interrupt()
-        elif moment - self.now > LEAP:
-            self.reach(moment)
-            self._leapt = True
-            self.interrupt()
-        else:
-            self.reach(moment)
+
+    def begin_turn(self) -> None:
+        self._waited = 0
 
     def has_leapt(self) -> bool:
-        """Whether the core has stopped after a long wait since the last call."""
-        leapt, self._leapt = self._leapt, False
-        return leapt
+        """Whether the waits of this turn are too long for another instruction."""
+        return self._waited > LEAP
 
     def await_in_vain(self) -> None:
         """Advances by a millisecond for a core that polls for an event that never comes."""

@@ -265,7 +265,10 @@ class CPU:
         return self._ended_handler()
 
     def stop(self) -> None:
-        """Ends a run from within a read of a register; the next run repeats the read."""
+        """Ends a run from within a read of a register; the next run repeats the read.
+
+        Not in an IT block: there the run ends behind the read, or not at all.
+        """
         self._engine.emu_stop()
 
     def refuse(self, crash: Crash) -> None:

@@ -45,7 +45,7 @@ enum agent_status agent_data_read(struct agent_data *data);
 
 void agent_data_value(struct agent_item item, uint8_t *value);
 
-/* Appends records to the existing ones: erases the sector, programs the whole block, and reads it back. */
+/* Appends records to the existing ones: erases the sector, programs the list, and reads the whole block back. */
 enum agent_status agent_data_append(const struct agent_data *data, const struct agent_record *records, size_t count);
 
 #endif

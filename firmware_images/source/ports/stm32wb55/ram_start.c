@@ -34,6 +34,8 @@ static void pulse(volatile uint32_t *reg, uint32_t mask)
 void ram_start(void)
 {
     SYST_CSR = 0;
+    MPU_CTRL = 0;
+    SCB_CCR &= ~SCB_CCR_UNALIGN_TRP;
     for (uint32_t word = 0; word < INTERRUPT_WORDS; word++) {
         NVIC_ICER(word) = 0xFFFFFFFFu;
         NVIC_ICPR(word) = 0xFFFFFFFFu;

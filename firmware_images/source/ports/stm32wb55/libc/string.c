@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* A word at any address; the core loads and stores it in one piece. */
+/* A word at any address of memory: one instruction on this core, unless an application traps it (SCB_CCR). Never for registers. */
 typedef uint32_t word __attribute__((aligned(1), may_alias));
 
 void *memcpy(void *restrict to, const void *restrict from, size_t count)
