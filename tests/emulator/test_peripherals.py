@@ -241,7 +241,7 @@ def line_with_dma(baud_rate: int = 115_200, **other: int) -> tuple[ChipTime, USA
     ram, multiplexer = RAM(), Multiplexer()
     dma = DMA(ram, multiplexer)
     for offset, value in SERVES_RECEPTION.items():
-        setting = other.get({0x800: "request", 0x10: "source", 0x08: "control"}.get(offset, ""), value)
+        setting = other.get({0x800: "request", 0x10: "source", 0x14: "target", 0x08: "control"}.get(offset, ""), value)
         (multiplexer if offset == 0x800 else dma).write(offset & 0xFF, 4, setting)
     time, usart = serial_line(baud_rate, dma)
     usart.write(0x08, 4, 1 << 6)
@@ -280,8 +280,14 @@ def test_the_dma_ends_without_its_ring() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"request": 15}, {"source": 0x40013828}, {"control": 1 << 7 | 1 << 5}, {"control": 1 << 7 | 1 << 8 | 1}],
-    ids=["another request", "another register", "not enabled", "halfwords"],
+    [
+        {"request": 15},
+        {"source": 0x40013828},
+        {"target": 0x08080000},
+        {"control": 1 << 7 | 1 << 5},
+        {"control": 1 << 7 | 1 << 8 | 1},
+    ],
+    ids=["another request", "another register", "into flash", "not enabled", "halfwords"],
 )
 def test_a_dma_that_is_set_up_wrong_moves_nothing(other: dict[str, int]) -> None:
     """The UART's FIFO overflows."""
@@ -303,13 +309,47 @@ def test_the_dma_keeps_its_settings_while_it_is_enabled() -> None:
     assert dma.read(0x0C, 4) == 3
 
 
-def test_rubbish_comes_through_the_dma_as_such() -> None:
-    """The error's flag is set as well."""
+def test_the_dma_leaves_out_bytes_with_an_error() -> None:
+    """The error's flag interrupts if CR3 says so."""
     time, usart, dma, ram = line_with_dma(9600)
+    usart.write(0x08, 4, 1 << 6 | 1)
     usart.arrive(b"A")
-    time.now = MILLISECOND
+    time.now = MILLISECOND // 8  # before the line falls idle
+    assert usart.interrupt_at() == 0
     assert usart.read(0x1C, 4) & 1 << 1
-    assert (dma.read(0x0C, 4), ram.content[0]) == (7, 0xFF)
+    assert (dma.read(0x0C, 4), bytes(ram.content)) == (8, bytes(16))
+    usart.write(0x20, 4, 1 << 1)
+    assert usart.interrupt_at() > 0
+
+
+def test_after_an_overrun_the_dma_waits_for_the_core() -> None:
+    """Bytes that come before the core clears the flag are lost; those in the FIFO are not."""
+    time, usart, dma, ram = line_with_dma()
+    usart.write(0x08, 4, 1)
+    usart.arrive(bytes(range(9)))
+    time.now = MILLISECOND
+    assert usart.interrupt_at() == 0
+    usart.write(0x08, 4, 1 << 6 | 1)
+    assert (dma.read(0x0C, 4), bytes(ram.content)) == (8, bytes(16))
+    usart.write(0x20, 4, 1 << 3)
+    assert (dma.read(0x0C, 4), bytes(ram.content)) == (8, bytes(range(8)) + bytes(8))
+
+
+def test_a_core_that_only_polls_sees_the_count_go_down() -> None:
+    """Nobody else has asked the UART."""
+    time, usart, dma, _ = line_with_dma()
+    usart.arrive(b"0123")
+    time.now = MILLISECOND
+    assert dma.read(0x0C, 4) == 4
+
+
+def test_a_dma_that_is_enabled_late_takes_what_is_in_the_fifo() -> None:
+    time, usart, dma, ram = line_with_dma(control=0)
+    usart.arrive(b"0123")
+    time.now = MILLISECOND
+    assert usart.read(0x1C, 4) & 1 << 5
+    dma.write(0x08, 4, 1 << 7 | 1 << 5 | 1)
+    assert (dma.read(0x0C, 4), bytes(ram.content[:4])) == (4, b"0123")
 
 
 def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:

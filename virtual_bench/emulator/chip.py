@@ -91,7 +91,9 @@ class Chip:
 
     def ram(self) -> bytes:
         """The content of the SRAM."""
-        return self._seat.take().read(*RAM)
+        self.cpu = self._seat.take()
+        self.dma.settle()
+        return self.cpu.read(*RAM)
 
     def _stop(self) -> None:
         self.cpu.stop()

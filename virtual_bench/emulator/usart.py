@@ -13,7 +13,7 @@ CR1, CR3, BRR, ISR, ICR, RDR, TDR = 0x00, 0x08, 0x0C, 0x1C, 0x20, 0x24, 0x28
 ENABLED, RECEIVING, SENDING = 1 << 0, 1 << 2, 1 << 3  # CR1
 IDLE_INTERRUPT, RECEIVED_INTERRUPT = 1 << 4, 1 << 5
 FIFO_ENABLED = 1 << 29
-DMA_RECEIVES, THRESHOLD_INTERRUPT = 1 << 6, 1 << 28  # CR3
+ERROR_INTERRUPT, DMA_RECEIVES, THRESHOLD_INTERRUPT = 1 << 0, 1 << 6, 1 << 28  # CR3
 THRESHOLDS = (1, 2, 4, 6, 7, 8)  # of a FIFO of eight, by bits 27:25 of CR3
 FRAMING_ERROR, OVERRUN, IDLE, RECEIVED, SENT, ROOM = 1 << 1, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7  # ISR
 BITS = 10  # of a byte on the line
@@ -42,6 +42,7 @@ class USART(Peripheral):
         self._quiet = 0  # when the last byte has left
         self._due = NEVER  # when the next byte arrives, or the line falls idle
         self._know_settings()
+        dma.catch_up = self._receive
         clocks.follow(self._know_settings)
         pins.changed = self._know_settings
 
@@ -68,6 +69,8 @@ class USART(Peripheral):
         moment = NEVER
         if not self._fifo and not self._coming and not self._flags and self._falls_idle == NEVER:
             return moment
+        if self._interrupts_on_errors and self._flags & (FRAMING_ERROR | OVERRUN):
+            return 0
         if self._interrupts_at:
             moment = self._filled_at(self._interrupts_at)
         if self._interrupts_when_idle:
@@ -115,11 +118,13 @@ class USART(Peripheral):
     def _receive(self) -> None:
         """Moves the bytes that have arrived by now into the FIFO."""
         now = self._time.now
+        if self._fifo and self._is_served:
+            self._hand_over(0)
         if self._due > now:
             return
         while self._coming and self._next_arrival <= now:
             count = 1
-            if self._dma_receives and self._dma.serves(DMA_REQUEST, ADDRESS + RDR):
+            if self._is_served:
                 count = self._hand_over(min(len(self._coming), (now - self._next_arrival) // self._byte_time + 1))
             else:
                 self._put(self._coming.popleft())
@@ -131,14 +136,19 @@ class USART(Peripheral):
             self._flags |= IDLE
         self._due = self._next_arrival if self._coming else self._falls_idle
 
+    @property
+    def _is_served(self) -> bool:
+        """Whether the DMA takes what comes; not after an overrun, until the core has cleared its flag."""
+        return self._dma_receives and not self._flags & OVERRUN and self._dma.serves(DMA_REQUEST, ADDRESS + RDR)
+
     def _hand_over(self, count: int) -> int:
         """Lets the DMA have what is in the FIFO and so many bytes that have arrived; returns the number of the latter."""
         arrived = bytes(self._coming.popleft() for _ in range(count))
         if not self._receives:
             return count
-        if not self._in_step:
+        if count and not self._in_step:  # the DMA is not asked for a byte with an error (DDRE is 0)
             self._flags |= FRAMING_ERROR
-            arrived = b"\xff" * count
+            arrived = b""
         content = bytes(self._fifo) + arrived
         self._fifo.clear()
         for byte in content[self._dma.move(content) :]:  # its transfer has ended
@@ -175,6 +185,7 @@ class USART(Peripheral):
         self._interrupts_at = THRESHOLDS[min(more >> 25 & 7, 5)] if more & THRESHOLD_INTERRUPT else 0
         if control & RECEIVED_INTERRUPT:
             self._interrupts_at = 1
+        self._interrupts_on_errors = bool(more & ERROR_INTERRUPT)
         self._dma_receives = bool(more & DMA_RECEIVES)
         self._interrupts_when_idle = bool(control & IDLE_INTERRUPT)
         self._depth = 8 if control & FIFO_ENABLED else 1

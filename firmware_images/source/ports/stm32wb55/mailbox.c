@@ -58,7 +58,7 @@ void coprocessor_start(void)
     table = (struct reference_table){
         .device = &device, .ble = &ble, .thread = &thread, .system = &system, .memory = &memory};
     is_running = false;
-    RCC_AHB3ENR |= RCC_AHB3ENR_IPCC;
+    feed(&RCC_AHB3ENR, RCC_AHB3ENR_IPCC);
     __asm__ volatile("" : : "r"(&table) : "memory"); /* no C code reads it, so the compiler would omit the write */
     cpu_barrier();
     PWR_CR4 |= PWR_CR4_C2BOOT;

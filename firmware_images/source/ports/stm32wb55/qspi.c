@@ -72,8 +72,8 @@ static void open_window(void)
 
 void qspi_start(void)
 {
-    RCC_AHB2ENR |= RCC_AHB2ENR_GPIOA | RCC_AHB2ENR_GPIOB | RCC_AHB2ENR_GPIOD;
-    RCC_AHB3ENR |= RCC_AHB3ENR_QUADSPI;
+    feed(&RCC_AHB2ENR, RCC_AHB2ENR_GPIOA | RCC_AHB2ENR_GPIOB | RCC_AHB2ENR_GPIOD);
+    feed(&RCC_AHB3ENR, RCC_AHB3ENR_QUADSPI);
     use_pin(GPIOD_BASE, 3); /* select */
     use_pin(GPIOA_BASE, 3); /* clock */
     use_pin(GPIOB_BASE, 9); /* data 0 to 3 */

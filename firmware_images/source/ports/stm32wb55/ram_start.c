@@ -36,6 +36,8 @@ void ram_start(void)
     SYST_CSR = 0;
     MPU_CTRL = 0;
     SCB_CCR &= ~SCB_CCR_UNALIGN_TRP;
+    SCB_SCR &= ~SCB_SCR_SLEEPDEEP;
+    RCC_AHB1SMENR |= RCC_AHB1SMENR_DMA1 | RCC_AHB1SMENR_DMAMUX1 | RCC_AHB1SMENR_SRAM1;
     for (uint32_t word = 0; word < INTERRUPT_WORDS; word++) {
         NVIC_ICER(word) = 0xFFFFFFFFu;
         NVIC_ICPR(word) = 0xFFFFFFFFu;

@@ -11,6 +11,13 @@
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #endif
 
+/* Gives peripherals their clock. Reads the register back, since they may miss a write that comes right behind it (ST's drivers do the same). */
+static inline void feed(volatile uint32_t *enable, uint32_t clocks)
+{
+    *enable |= clocks;
+    (void)*enable;
+}
+
 /* Clocks */
 #define RCC_CR REGISTER(0x58000000)
 #define RCC_CR_MSION BIT(0)
@@ -59,6 +66,10 @@
 #define RCC_AHB3ENR_IPCC BIT(20)
 #define RCC_AHB3ENR_FLASH BIT(25)
 #define RCC_APB1ENR1 REGISTER(0x58000058)
+#define RCC_AHB1SMENR REGISTER(0x58000068) /* clocks while the core sleeps */
+#define RCC_AHB1SMENR_DMA1 BIT(0)
+#define RCC_AHB1SMENR_DMAMUX1 BIT(2)
+#define RCC_AHB1SMENR_SRAM1 BIT(9)
 #define RCC_APB1ENR1_TIM2 BIT(0)
 #define RCC_APB2ENR REGISTER(0x58000060)
 #define RCC_APB2ENR_USART1 BIT(14)
@@ -226,6 +237,8 @@
 #define NVIC_ICPR(n) REGISTER(0xE000E280 + 4u * (n))
 #define NVIC_ISER(n) REGISTER(0xE000E100 + 4u * (n))
 #define SCB_VTOR REGISTER(0xE000ED08)
+#define SCB_SCR REGISTER(0xE000ED10)
+#define SCB_SCR_SLEEPDEEP BIT(2)
 #define SCB_CCR REGISTER(0xE000ED14)
 #define SCB_CCR_UNALIGN_TRP BIT(3)
 #define MPU_CTRL REGISTER(0xE000ED94)

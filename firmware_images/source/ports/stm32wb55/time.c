@@ -9,7 +9,7 @@ void time_interrupt(void);
 
 void time_start(void)
 {
-    RCC_APB1ENR1 |= RCC_APB1ENR1_TIM2;
+    feed(&RCC_APB1ENR1, RCC_APB1ENR1_TIM2);
     TIM2_PSC = PORT_CLOCK_HZ / 1000u - 1u;
     TIM2_ARR = UINT32_MAX;
     TIM2_EGR = TIM2_EGR_UG; /* loads the prescaler */

@@ -16,7 +16,8 @@
 
 /*
  * Longer than the longest frame, since one may arrive while the previous one's answer is being computed. What comes
- * when the ring is full overwrites the rest of a frame; its CRC shows that, and the station repeats the question.
+ * when the ring is full overwrites what was not read, of earlier frames, too; CRCs show that, and the station repeats
+ * its question.
  */
 #define RING 2048u
 
@@ -36,7 +37,7 @@ static void use_pin(unsigned pin)
 
 static void start_ring(void)
 {
-    RCC_AHB1ENR |= RCC_AHB1ENR_DMA1 | RCC_AHB1ENR_DMAMUX1;
+    feed(&RCC_AHB1ENR, RCC_AHB1ENR_DMA1 | RCC_AHB1ENR_DMAMUX1);
     DMAMUX1_C0CR = DMAMUX_USART1_RX;
     DMA1_CPAR1 = USART1_RDR_ADDRESS;
     DMA1_CMAR1 = (uint32_t)(uintptr_t)ring;
@@ -46,8 +47,8 @@ static void start_ring(void)
 
 void uart_start(void)
 {
-    RCC_AHB2ENR |= RCC_AHB2ENR_GPIOB;
-    RCC_APB2ENR |= RCC_APB2ENR_USART1;
+    feed(&RCC_AHB2ENR, RCC_AHB2ENR_GPIOB);
+    feed(&RCC_APB2ENR, RCC_APB2ENR_USART1);
     use_pin(TX_PIN);
     use_pin(RX_PIN);
     USART1_BRR = (PORT_CLOCK_HZ + BAUD_RATE / 2u) / BAUD_RATE;
