@@ -156,6 +156,9 @@ def test_a_timer_reaches_its_compare_value_at_the_moment_it_interrupts() -> None
         assert timer.interrupt_at() == NEVER
 
 
+MEMORY = 0x20000000, 0x40000
+
+
 class RAM:
     """Memory from address 0x20000000 on, which the DMA writes."""
 
@@ -173,7 +176,7 @@ def serial_line(baud_rate: int = 115_200, dma: DMA | None = None) -> tuple[ChipT
     time, clocks, pins = ChipTime(), clocks_at_64_mhz(), Pins()
     pins.write(0x00, 4, 0b1010 << 12)
     pins.write(0x20, 4, 0x77 << 24)
-    usart = USART(time, clocks, pins, dma or DMA(RAM(), Multiplexer()), 115_200)
+    usart = USART(time, clocks, pins, dma or DMA(RAM(), MEMORY, Multiplexer()), 115_200)
     usart.write(0x0C, 4, 64_000_000 // baud_rate)
     usart.write(0x08, 4, 2 << 25 | 1 << 28)
     usart.write(0x00, 4, 1 << 29 | 1 << 4 | 0b1101)
@@ -233,16 +236,20 @@ def test_many_short_waits_of_a_turn_are_a_long_one() -> None:
     assert len(stops) == 1
 
 
-SERVES_RECEPTION = {0x800: 14, 0x10: 0x40013824, 0x14: 0x20000000, 0x0C: 8, 0x08: 1 << 7 | 1 << 5 | 1}
-
-
-def line_with_dma(baud_rate: int = 115_200, **other: int) -> tuple[ChipTime, USART, DMA, RAM]:
-    """The serial line whose bytes the DMA puts into a ring of eight; `other` settings by the registers' names."""
+def line_with_dma(
+    baud_rate: int = 115_200,
+    *,
+    request: int = 14,
+    source: int = 0x40013824,
+    target: int = 0x20000000,
+    control: int = 1 << 7 | 1 << 5 | 1,
+) -> tuple[ChipTime, USART, DMA, RAM]:
+    """The serial line whose bytes the DMA puts into a ring of eight."""
     ram, multiplexer = RAM(), Multiplexer()
-    dma = DMA(ram, multiplexer)
-    for offset, value in SERVES_RECEPTION.items():
-        setting = other.get({0x800: "request", 0x10: "source", 0x14: "target", 0x08: "control"}.get(offset, ""), value)
-        (multiplexer if offset == 0x800 else dma).write(offset & 0xFF, 4, setting)
+    dma = DMA(ram, MEMORY, multiplexer)
+    multiplexer.write(0x00, 4, request)
+    for offset, value in ((0x10, source), (0x14, target), (0x0C, 8), (0x08, control)):
+        dma.write(offset, 4, value)
     time, usart = serial_line(baud_rate, dma)
     usart.write(0x08, 4, 1 << 6)
     return time, usart, dma, ram
@@ -364,7 +371,7 @@ def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:
 
 def test_without_its_pin_nothing_leaves() -> None:
     """A port that does not set the alternate function is silent, as on the board."""
-    usart = USART(ChipTime(), clocks_at_64_mhz(), Pins(), DMA(RAM(), Multiplexer()), 115_200)
+    usart = USART(ChipTime(), clocks_at_64_mhz(), Pins(), DMA(RAM(), MEMORY, Multiplexer()), 115_200)
     usart.write(0x0C, 4, 555)
     usart.write(0x00, 4, 0b1001)
     usart.write(0x28, 4, 0x41)

@@ -174,7 +174,7 @@ class Chip:
         self.timer = Timer(time, self.clocks)
         port_b = Pins()
         multiplexer = Multiplexer()
-        self.dma = DMA(_Memory(self), multiplexer)
+        self.dma = DMA(_Memory(self), RAM, multiplexer)
         self.usart = USART(time, self.clocks, port_b, self.dma, profile.uart_bytes * 10)
         self.flash = FlashController(time, hardware.internal, faults, profile)
         coprocessor = Coprocessor(_Memory(self), hardware.secure_storage, stack_runs=hardware.radio.stack_runs)

@@ -12,7 +12,6 @@ from virtual_bench.emulator.peripheral import Peripheral
 
 CCR, CNDTR, CPAR, CMAR = 0x08, 0x0C, 0x10, 0x14
 ENABLED, CIRCULAR, INCREMENTS_MEMORY = 1 << 0, 1 << 5, 1 << 7
-SRAM = 0x20000000, 0x40000
 KIND = 0x4FD0  # of CCR's bits, those of direction, increments and sizes
 REQUEST = 0x00, 0x3F  # of the multiplexer: the first channel's register, and the bits that name what is served
 
@@ -35,9 +34,11 @@ class Multiplexer(Peripheral):
 class DMA(Peripheral):
     """One channel. What it has moved is in the memory as soon as the core can notice."""
 
-    def __init__(self, memory: Memory, multiplexer: Multiplexer) -> None:
+    def __init__(self, memory: Memory, ram: tuple[int, int], multiplexer: Multiplexer) -> None:
+        """`ram`: address and bytes of the only part of the memory that it writes."""
         super().__init__()
         self._memory = memory
+        self._ram = ram
         self._multiplexer = multiplexer
         self._length = self._left = 0
         self._moved: list[tuple[int, bytes]] = []  # addresses and bytes that are not in the memory yet
@@ -67,7 +68,7 @@ class DMA(Peripheral):
             bool(control & ENABLED)
             and control & KIND == INCREMENTS_MEMORY
             and self._left > 0
-            and SRAM[0] <= start <= start + self._length <= sum(SRAM)
+            and self._ram[0] <= start <= start + self._length <= sum(self._ram)
             and self._multiplexer.request == request
             and self.registers.get(CPAR) == register
         )

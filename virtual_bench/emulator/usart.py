@@ -123,10 +123,11 @@ class USART(Peripheral):
         if self._due > now:
             return
         while self._coming and self._next_arrival <= now:
-            count = 1
             if self._is_served:
-                count = self._hand_over(min(len(self._coming), (now - self._next_arrival) // self._byte_time + 1))
+                count = min(len(self._coming), (now - self._next_arrival) // self._byte_time + 1)
+                self._hand_over(count)
             else:
+                count = 1
                 self._put(self._coming.popleft())
             self._next_arrival += count * self._byte_time
             if not self._coming:
@@ -141,22 +142,19 @@ class USART(Peripheral):
         """Whether the DMA takes what comes; not after an overrun, until the core has cleared its flag."""
         return self._dma_receives and not self._flags & OVERRUN and self._dma.serves(DMA_REQUEST, ADDRESS + RDR)
 
-    def _hand_over(self, count: int) -> int:
-        """Lets the DMA have what is in the FIFO and so many bytes that have arrived; returns the number of the latter."""
+    def _hand_over(self, count: int) -> None:
+        """Lets the DMA have what is in the FIFO, and the next so many bytes, which have arrived."""
         arrived = bytes(self._coming.popleft() for _ in range(count))
         if not self._receives:
-            return count
+            return
         if count and not self._in_step:  # the DMA is not asked for a byte with an error (DDRE is 0)
             self._flags |= FRAMING_ERROR
             arrived = b""
         content = bytes(self._fifo) + arrived
-        self._fifo.clear()
-        for byte in content[self._dma.move(content) :]:  # its transfer has ended
-            self._fifo.append(byte)
-        while len(self._fifo) > self._depth:
+        left = content[self._dma.move(content) :]  # its transfer has ended
+        self._fifo = deque(left[: self._depth])
+        if len(left) > self._depth:
             self._flags |= OVERRUN
-            self._fifo.pop()
-        return count
 
     def _put(self, byte: int) -> None:
         if not self._receives:
